@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from djcli.definition.types import AttributeType
+from djcli.definition.attribute import Attribute, AttributeType, Default
 from djcli.names import Tier, display_name, split_table_name
+
+__all__ = ["Attribute", "AttributeType", "Default", "ForeignKey", "Index", "TableId", "TableModel"]
 
 
 class TableId(NamedTuple):
@@ -21,62 +23,8 @@ class TableId(NamedTuple):
     name: str
 
     def __str__(self) -> str:
+        """Return ``schema.Class``."""
         return f"{self.schema}.{display_name(self.name)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Default:
-    """A default value.
-
-    Attributes
-    ----------
-    value
-        The literal's text without quotes (``'5'``, ``'true'``, ``'left'``), or the expression's text.
-    is_expression
-        True for ``CURRENT_TIMESTAMP`` and its kin, which go into SQL unquoted.
-    """
-
-    value: str
-    is_expression: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """One attribute of a table.
-
-    Attributes
-    ----------
-    name
-        The name of the column.
-    type
-        What it holds.
-    in_key
-        Whether it belongs to the primary key.
-    nullable
-        Whether it may be NULL, which is so exactly when its default is null.
-    default
-        The default, or None when there is none (a nullable attribute has none).
-    comment
-        The text after ``#``.
-    lineage
-        ``schema.table.attribute`` of its origin; None for a secondary attribute of no foreign key.
-    inherited
-        Whether a foreign key brought it, so that its type and comment are the parent's.
-    """
-
-    name: str
-    type: AttributeType
-    in_key: bool = False
-    nullable: bool = False
-    default: Default | None = None
-    comment: str = ""
-    lineage: str | None = None
-    inherited: bool = False
-
-    @property
-    def has_default(self) -> bool:
-        """Whether an insert may leave it out."""
-        return self.nullable or self.default is not None or self.type.is_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +39,10 @@ class ForeignKey:
         Pairs (own attribute, the parent's attribute), in the order of the parent's primary key.
     in_key
         Whether all of its attributes belong to the child's primary key.
-    nullable, unique
-        The modifiers ``[nullable]`` and ``[unique]``.
+    nullable
+        Whether any of its attributes may be NULL, as ``[nullable]`` makes those that it brings.
+    unique
+        Whether it has the modifier ``[unique]``.
     """
 
     parent: TableId
@@ -131,7 +81,8 @@ class TableModel:
     attributes
         All attributes in column order, the primary key first; hidden columns (``_x``) are not among them.
     foreign_keys, indexes
-        In declared order. `indexes` holds those the definition declares, not those that serve foreign keys.
+        In declared order, foreign keys within the primary key first. `indexes` holds those the definition
+        declares, not those that serve foreign keys.
     comment
         The first ``#`` line of the definition.
     hidden
@@ -146,15 +97,19 @@ class TableModel:
     hidden: tuple[Attribute, ...] = field(default=(), compare=False)
 
     def __hash__(self) -> int:
+        """Go by the name, which is enough to tell tables apart."""
         return hash(self.id)
 
     def __iter__(self) -> Iterator[Attribute]:
+        """Go through the attributes in order."""
         return iter(self.attributes)
 
     def __contains__(self, name: object) -> bool:
+        """Whether there is an attribute of this name."""
         return name in self.by_name
 
     def __getitem__(self, name: str) -> Attribute:
+        """Return the attribute of this name."""
         return self.by_name[name]
 
     @cached_property

@@ -1,0 +1,103 @@
+"""djcli: computational data pipelines on PostgreSQL.
+
+``import djcli as dj`` gives the names that a DataJoint 2 pipeline module uses. A name is imported when it
+is first asked for, so that the command line starts fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from djcli import errors
+from djcli.version import __version__
+
+if TYPE_CHECKING:
+    from djcli.algebra.restriction import AndList
+    from djcli.algebra.restriction import Negation as Not
+    from djcli.codecs.base import Codec, SchemaCodec
+    from djcli.codecs.registry import get_codec, list_codecs
+    from djcli.database.connection import Connection
+    from djcli.diagram.diagram import Diagram
+    from djcli.errors import DataJointError, ThreadSafetyError
+    from djcli.populate.auto import AutoPopulate, Computed, Imported
+    from djcli.settings import config
+    from djcli.tables.expression import Top
+    from djcli.tables.instance import Instance, conn
+    from djcli.log import logger
+    from djcli.tables.schema import Schema, list_schemas
+    from djcli.tables.table import Table
+    from djcli.tables.tiers import Lookup, Manual, Part
+    from djcli.tables.universal import U
+
+_HOMES = {
+    "AndList": "djcli.algebra.restriction",
+    "AutoPopulate": "djcli.populate.auto",
+    "Codec": "djcli.codecs.base",
+    "Computed": "djcli.populate.auto",
+    "Connection": "djcli.database.connection",
+    "DataJointError": "djcli.errors",
+    "Diagram": "djcli.diagram.diagram",
+    "Imported": "djcli.populate.auto",
+    "Instance": "djcli.tables.instance",
+    "Lookup": "djcli.tables.tiers",
+    "Manual": "djcli.tables.tiers",
+    "Not": "djcli.algebra.restriction:Negation",
+    "Part": "djcli.tables.tiers",
+    "Schema": "djcli.tables.schema",
+    "SchemaCodec": "djcli.codecs.base",
+    "Table": "djcli.tables.table",
+    "ThreadSafetyError": "djcli.errors",
+    "Top": "djcli.tables.expression",
+    "U": "djcli.tables.universal",
+    "config": "djcli.settings",
+    "conn": "djcli.tables.instance",
+    "get_codec": "djcli.codecs.registry",
+    "list_codecs": "djcli.codecs.registry",
+    "list_schemas": "djcli.tables.schema",
+    "logger": "djcli.log",
+}
+
+__all__ = [
+    "AndList",
+    "AutoPopulate",
+    "Codec",
+    "Computed",
+    "Connection",
+    "DataJointError",
+    "Diagram",
+    "Imported",
+    "Instance",
+    "Lookup",
+    "Manual",
+    "Not",
+    "Part",
+    "Schema",
+    "SchemaCodec",
+    "Table",
+    "ThreadSafetyError",
+    "Top",
+    "U",
+    "__version__",
+    "config",
+    "conn",
+    "errors",
+    "get_codec",
+    "list_codecs",
+    "list_schemas",
+    "logger",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'djcli' has no attribute {name!r}")
+    module, _, attribute = home.partition(":")
+    value = getattr(import_module(module), attribute or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""Codecs: how values turn into what PostgreSQL stores, and back."""

@@ -1,0 +1,1 @@
+"""The live database: connections, transactions, errors, and the embedded server."""

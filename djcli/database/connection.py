@@ -1,0 +1,266 @@
+"""`Connection`: one session with the database, opened when first used and again when it was lost."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row
+
+from djcli.database.embedded import EmbeddedServer
+from djcli.database.failures import translate
+from djcli.errors import DataJointError, LostConnectionError, ServerError
+from djcli.settings import DatabaseTarget, without_password
+from djcli.sql.statement import Params
+
+logger = logging.getLogger("djcli")
+
+Query = sql.Composable | str
+"""A composed statement, or text that was compiled from one."""
+
+_FETCH_SIZE = 5_000
+
+
+class Connection:
+    """A session with the database.
+
+    Parameters
+    ----------
+    target
+        Which database, and which setting named it.
+
+    Notes
+    -----
+    Nothing is opened until the first statement. Outside a transaction a lost connection is made anew;
+    inside one, what was done is gone, and `LostConnectionError` says so.
+    """
+
+    def __init__(self, target: DatabaseTarget) -> None:
+        self.target = target
+        self.observers: list[Callable[[str], None]] = []
+        self._raw: psycopg.Connection | None = None
+        self._pid = 0
+        self._depth = 0
+
+    def __repr__(self) -> str:
+        state = "open" if self.is_connected else "not connected"
+        return f"<Connection to {without_password(self.target.url or self.target.origin)}, {state}>"
+
+    # ---- opening and closing ------------------------------------------------------------------------
+
+    @property
+    def raw(self) -> psycopg.Connection:
+        """The driver's connection, opened if need be.
+
+        Raises
+        ------
+        ServerError
+            If the server cannot be reached: which address, from which setting, and what to try.
+        LostConnectionError
+            If it was lost inside a transaction.
+        """
+        if self._raw is not None and self._pid != os.getpid():
+            # A forked child must not talk on, nor close, its parent's connection.
+            self._raw, self._depth = None, 0
+        if self._raw is not None and (self._raw.closed or self._raw.broken):
+            self._raw = None
+            if self._depth:
+                raise LostConnectionError("the connection to the database was lost inside a transaction")
+            logger.info("the connection to the database was lost; connecting again")
+        if self._raw is None:
+            self._raw = self._open()
+            self._pid = os.getpid()
+        return self._raw
+
+    def _open(self) -> psycopg.Connection:
+        if self.target.folder is not None:
+            raw = EmbeddedServer(self.target.folder).connect(autocommit=True)
+        else:
+            raw = self._open_url(self.target.url or "")
+        raw.prepare_threshold = 3
+        if raw.info.parameter_status("TimeZone") != "UTC":
+            raw.execute("SET TIME ZONE 'UTC'")
+        return raw
+
+    def _open_url(self, url: str) -> psycopg.Connection:
+        try:
+            return psycopg.connect(url, autocommit=True, application_name="djcli", connect_timeout=10)
+        except psycopg.Error as error:
+            reason = " ".join(str(error).split())
+            raise ServerError(
+                f"cannot reach the database at {without_password(url)} (from {self.target.origin}): {reason}; "
+                "check that the server runs and the address is right, or leave it out to use the embedded server"
+            ) from error
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the session is open, as far as can be told without asking the server."""
+        return (
+            self._raw is not None
+            and self._pid == os.getpid()
+            and not self._raw.closed
+            and not self._raw.broken
+        )
+
+    def ping(self) -> None:
+        """Ask the server for a sign of life.
+
+        Raises
+        ------
+        LostConnectionError, ServerError
+            If there is none.
+        """
+        self.rows(sql.SQL("SELECT 1"))
+
+    def close(self) -> None:
+        """Close the session; the next statement opens a new one."""
+        if self._raw is not None and self._pid == os.getpid():
+            self._raw.close()
+        self._raw, self._depth = None, 0
+
+    def get_user(self) -> str:
+        """Return the role the session runs as."""
+        return self.raw.info.user
+
+    # ---- statements ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def _watched(self, statement: Query) -> Generator[None]:
+        """Tell observers, and turn the driver's errors into ours."""
+        if self.observers:
+            text = statement if isinstance(statement, str) else statement.as_string()
+            for observe in self.observers:
+                observe(text)
+        with _translated():
+            yield
+
+    def _execute(self, statement: Query, params: Params | None, cursor: psycopg.Cursor[Any]) -> None:
+        text = statement.encode() if isinstance(statement, str) else statement
+        cursor.execute(cast(sql.SQL, text), {} if params is None else params)
+
+    def rows(self, statement: Query, params: Params | None = None) -> list[tuple[Any, ...]]:
+        """Run a statement and return all of its rows; none for a statement that returns none."""
+        with self._watched(statement), self.raw.cursor() as cursor:
+            self._execute(statement, params, cursor)
+            return cursor.fetchall() if cursor.description is not None else []
+
+    def execute(self, statement: Query, params: Params | None = None) -> int:
+        """Run a statement and return how many rows it touched."""
+        with self._watched(statement), self.raw.cursor() as cursor:
+            self._execute(statement, params, cursor)
+            return cursor.rowcount
+
+    def stream(self, statement: Query, params: Params | None = None) -> Iterator[tuple[Any, ...]]:
+        """Run a SELECT through a server-side cursor, in flat memory.
+
+        The cursor outlives transactions, so other statements may run between its rows.
+        """
+        with self._watched(statement):
+            cursor = self.raw.cursor(name=f"djcli_{id(statement):x}_{os.urandom(4).hex()}", withhold=True)
+        with cursor:
+            with self._watched(statement):
+                self._execute(statement, params, cast("psycopg.Cursor[Any]", cursor))
+            while True:
+                with self._watched(sql.SQL("FETCH")):
+                    chunk = cursor.fetchmany(_FETCH_SIZE)
+                yield from chunk
+                if len(chunk) < _FETCH_SIZE:
+                    return
+
+    def copy_in(self, statement: Query, rows: Iterator[Sequence[object]], types: Sequence[str]) -> int:
+        """Send rows by COPY; `types` names the columns' types. Returns how many were sent."""
+        count = 0
+        with self._watched(statement), self.raw.cursor() as cursor, cursor.copy(
+            cast(sql.SQL, statement if isinstance(statement, sql.Composable) else statement.encode())
+        ) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
+                count += 1
+        return count
+
+    def query(
+        self, statement: str, args: Mapping[str, object] | Sequence[object] = (), *, as_dict: bool = False
+    ) -> list[Any]:
+        """Run the user's own SQL.
+
+        Parameters
+        ----------
+        statement
+            SQL with ``%s`` or ``%(name)s`` where values go.
+        args
+            The values. Without any, ``%`` is just a character.
+        as_dict
+            Whether rows come as dicts.
+
+        Returns
+        -------
+        list
+            All rows, none for a statement that returns none.
+        """
+        with self._watched(statement):
+            cursor = self.raw.cursor(row_factory=dict_row) if as_dict else self.raw.cursor()
+            with cursor:
+                cursor.execute(cast(sql.SQL, statement.encode()), args or None)
+                return list(cursor.fetchall()) if cursor.description is not None else []
+
+    # ---- transactions -------------------------------------------------------------------------------
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self.is_connected and self._raw is not None and (
+            self._raw.info.transaction_status is not TransactionStatus.IDLE
+        )
+
+    @property
+    @contextmanager
+    def transaction(self) -> Generator[Connection]:
+        """A transaction as a context: committed at its end, rolled back on an exception.
+
+        Inside another it is a savepoint.
+        """
+        raw = self.raw
+        self._depth += 1
+        try:
+            with _translated(), raw.transaction():
+                yield self
+        finally:
+            self._depth = max(0, self._depth - 1)
+
+    def start_transaction(self) -> None:
+        """Begin a transaction.
+
+        Raises
+        ------
+        DataJointError
+            If one is open already.
+        """
+        if self.in_transaction:
+            raise DataJointError("a transaction is open already; nest with `with connection.transaction`")
+        self.execute(sql.SQL("BEGIN"))
+        self._depth += 1
+
+    def commit_transaction(self) -> None:
+        """Commit what `start_transaction` began."""
+        self.execute(sql.SQL("COMMIT"))
+        self._depth = 0
+
+    def cancel_transaction(self) -> None:
+        """Roll back what `start_transaction` began."""
+        self.execute(sql.SQL("ROLLBACK"))
+        self._depth = 0
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error) from error

@@ -1,0 +1,1 @@
+"""Definitions: types, the grammar, the frozen table model, and rendering it back to text."""

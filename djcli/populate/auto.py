@@ -1,0 +1,162 @@
+"""`AutoPopulate`, and the tiers that have it: `Imported` and `Computed`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any, ClassVar
+
+from djcli.definition.model import TableModel
+from djcli.errors import DataJointError
+from djcli.names import Tier
+from djcli.populate.bar import TextBar
+from djcli.populate.engine import Options, populate
+from djcli.populate.keys import default_key_source, progress_of
+from djcli.populate.result import Key, Observer, PopulateResult, Silent
+from djcli.tables.binding import either
+from djcli.tables.expression import QueryExpression
+from djcli.tables.table import Table
+from djcli.tables.tiers import TIER_CLASSES
+
+
+class AutoPopulate(Table):
+    """A table whose rows are computed by `make`, key by key."""
+
+    @classmethod
+    def check_model(cls, model: TableModel) -> TableModel:
+        """Refuse a primary-key attribute that no foreign key brings: nothing would say which values to make.
+
+        Raises
+        ------
+        DataJointError
+            Naming the attribute.
+        """
+        inherited = {own for key in model.foreign_keys if key.in_key for own in key.attributes}
+        for name in model.primary_key:
+            if name not in inherited:
+                raise DataJointError(
+                    f"{cls.class_label}: primary-key attribute {name!r} belongs to no foreign key; what a computed "
+                    f"table computes is told by the tables it refers to: put {name!r} below --- or into a part table"
+                )
+        return model
+
+    @property
+    def key_source(self) -> QueryExpression:
+        """The keys to compute: the join of the tables that the primary key refers to. May be overridden."""
+        return default_key_source(self)
+
+    def make(self, key: Key) -> Any:
+        """Compute one key and insert its row.
+
+        Override this, or the three steps `make_fetch`, `make_compute` and `make_insert`.
+
+        Parameters
+        ----------
+        key
+            The values of the key source's primary key.
+        """
+        steps = ("make_fetch", "make_compute", "make_insert")
+        if any(getattr(type(self), step) is getattr(AutoPopulate, step) for step in steps):
+            raise DataJointError(f"{self.class_name} has no make(self, key): write one")
+        return self._make_in_steps(key)
+
+    def _make_in_steps(self, key: Key) -> Generator[Any, Any, None]:
+        fetched = yield self.make_fetch(key)
+        computed = yield self.make_compute(key, *fetched)
+        yield self.make_insert(key, *computed)
+
+    def make_fetch(self, key: Key) -> tuple[Any, ...]:
+        """Fetch what the computation needs; the first of the three steps."""
+        raise NotImplementedError(f"{self.class_name} has no make_fetch for {key}")
+
+    def make_compute(self, key: Key, *fetched: Any) -> tuple[Any, ...]:
+        """Compute from what was fetched; the second of the three steps."""
+        raise NotImplementedError(f"{self.class_name} has no make_compute for {key} and {len(fetched)} inputs")
+
+    def make_insert(self, key: Key, *computed: Any) -> None:
+        """Insert what was computed; the last of the three steps."""
+        raise NotImplementedError(f"{self.class_name} has no make_insert for {key} and {len(computed)} results")
+
+    @either
+    def populate(
+        self,
+        *restrictions: object,
+        suppress_errors: bool = False,
+        return_exception_objects: bool = False,
+        reserve_jobs: bool = False,
+        max_calls: int | None = None,
+        display_progress: bool = False,
+        processes: int = 1,
+        make_kwargs: Mapping[str, Any] | None = None,
+        priority: int | None = None,
+        refresh: bool | None = None,
+        observer: Observer | None = None,
+    ) -> PopulateResult:
+        """Make the keys that are still to compute, each in a transaction of its own.
+
+        Parameters
+        ----------
+        *restrictions
+            Restrictions of the key source, all of which must hold.
+        suppress_errors
+            Whether to go on when a make fails, and return the errors.
+        return_exception_objects
+            Whether errors are returned as exceptions, not as text.
+        max_calls
+            How many calls of make there may be at most.
+        display_progress
+            Whether to show a progress bar on standard error.
+        make_kwargs
+            More arguments for ``make``.
+        observer
+            Whoever wants to hear how it comes along.
+
+        Returns
+        -------
+        PopulateResult
+            ``{'success_count': int, 'error_list': [(key, error)]}``.
+        """
+        if reserve_jobs or priority is not None or refresh:
+            raise DataJointError("job tables are not available yet; populate without reserve_jobs, priority and refresh")
+        if processes != 1:
+            raise DataJointError("populate runs in one process for now; start several to share the keys among them")
+        watcher: Observer = observer or (TextBar() if display_progress else Silent())
+        options = Options(
+            suppress_errors=suppress_errors,
+            return_exception_objects=return_exception_objects,
+            max_calls=max_calls,
+            make_kwargs=make_kwargs or {},
+            observer=watcher,
+        )
+        return populate(self, restrictions, options)
+
+    @either
+    def progress(self, *restrictions: object, display: bool = False) -> tuple[int, int]:
+        """Return how many keys remain to compute, and how many there are.
+
+        Parameters
+        ----------
+        *restrictions
+            Restrictions of the key source, all of which must hold.
+        display
+            Whether to tell on standard error too.
+        """
+        (found,) = progress_of(self.instance, [self], restrictions)
+        remaining, total = found.remaining or 0, found.total or 0
+        if display:
+            TextBar().tell(f"{self.class_name}: {total - remaining} of {total} computed")
+        return remaining, total
+
+
+class Imported(AutoPopulate):
+    """Rows are made from data outside the database."""
+
+    tier: ClassVar[Tier] = Tier.IMPORTED
+
+
+class Computed(AutoPopulate):
+    """Rows are made from data inside the database alone."""
+
+    tier: ClassVar[Tier] = Tier.COMPUTED
+
+
+TIER_CLASSES |= {Tier.IMPORTED: Imported, Tier.COMPUTED: Computed}

@@ -1,0 +1,145 @@
+"""Which keys a table is to compute: its key source, less what is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from djcli.algebra import nodes
+from djcli.algebra.conditions import Matches, Not
+from djcli.algebra.relation import Node
+from djcli.algebra.restriction import AndList, Values
+from djcli.algebra.semantics import shared_attributes
+from djcli.definition.model import ForeignKey, TableModel
+from djcli.errors import DataJointError
+from djcli.sql.compile import compile_counts
+from djcli.sql.statement import parameters
+from djcli.tables.declare import ensure
+from djcli.tables.expression import QueryExpression
+from djcli.tables.instance import Instance
+from djcli.tables.table import Table
+
+
+def default_key_source(table: Table) -> QueryExpression:
+    """Return the join of the tables that the primary key refers to."""
+    instance = table.instance
+    keys = [key for key in table.model.foreign_keys if key.in_key]
+    if not keys:
+        raise DataJointError(f"{table.class_name} refers to no table in its primary key, so nothing says what to compute")
+    node = _parent(instance, keys[0])
+    for key in keys[1:]:
+        parent = _parent(instance, key)
+        shared = shared_attributes(node.heading, parent.heading, operation="join")
+        node = nodes.join(node, parent, shared)
+    return QueryExpression(instance, node)
+
+
+def _parent(instance: Instance, key: ForeignKey) -> Node:
+    cls = instance.classes.get(key.parent)
+    model: TableModel = cls.model if cls is not None else instance.model(key.parent)
+    return nodes.project(nodes.base(model), tuple(nodes.Column(own, theirs) for own, theirs in key.columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """What a populate of one table has before it.
+
+    Attributes
+    ----------
+    source
+        The restricted key source, down to its primary key.
+    pending
+        Those of its keys that the table does not have.
+    """
+
+    source: QueryExpression
+    pending: QueryExpression
+
+
+def todo(table: Table, restrictions: Sequence[object] = ()) -> Todo:
+    """Work out what a table is to compute; asks the database nothing.
+
+    Parameters
+    ----------
+    table
+        A Computed or Imported table.
+    restrictions
+        Restrictions of its key source, all of which must hold.
+
+    Raises
+    ------
+    DataJointError
+        If the key source is no query, or has none of the table's key attributes.
+    """
+    source = table.key_source  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportAttributeAccessIssue]
+    if isinstance(source, type) and issubclass(source, QueryExpression):
+        source = source()
+    if not isinstance(source, QueryExpression):
+        raise DataJointError(f"{table.class_name}.key_source must be a table or a query, not {source!r}")
+    if restrictions:
+        source = source & AndList(restrictions)
+    keys = source.proj()
+    target = nodes.project(nodes.base(table.model), tuple(nodes.Column(n, n) for n in table.primary_key))
+    shared = shared_attributes(keys.heading, target.heading, operation="restrict")
+    if not shared:
+        raise DataJointError(
+            f"{table.class_name}.key_source has the key ({', '.join(keys.primary_key)}), which has nothing in "
+            f"common with the table's ({', '.join(table.primary_key)})"
+        )
+    node = nodes.restrict(keys.node, Not(Matches(target, shared)))
+    return Todo(keys, QueryExpression(table.instance, node, keys.values))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a table has come.
+
+    Attributes
+    ----------
+    rows
+        The rows that it has.
+    total, remaining
+        The keys of its key source, and those of them still to compute; None for a table that is not computed.
+    """
+
+    rows: int
+    total: int | None = None
+    remaining: int | None = None
+
+    @property
+    def done(self) -> int | None:
+        """The keys of the key source that are computed."""
+        return None if self.total is None or self.remaining is None else self.total - self.remaining
+
+
+def progress_of(
+    instance: Instance, tables: Iterable[Table], restrictions: Sequence[object] = ()
+) -> list[Progress]:
+    """Count rows, keys and pending keys of tables, all in one statement.
+
+    Parameters
+    ----------
+    instance
+        The database.
+    tables
+        The tables; those that are not computed have rows alone.
+    restrictions
+        Restrictions of the key sources.
+    """
+    asked: list[Node] = []
+    values: Values = ()
+    shapes: list[bool] = []
+    for table in tables:
+        asked.append(nodes.base(table.model))
+        shapes.append(table.tier.is_auto)
+        if table.tier.is_auto:
+            work = todo(table, restrictions)
+            for expression in (work.source, work.pending):
+                asked.append(expression.node)
+                values += expression.values
+    if not asked:
+        return []
+    ensure(instance, {table for node in asked for table in node.tables})
+    (row,) = instance.connection.rows(compile_counts(tuple(asked)).text, parameters(values))
+    numbers = iter(map(int, row))
+    return [Progress(next(numbers), *((next(numbers), next(numbers)) if auto else ())) for auto in shapes]

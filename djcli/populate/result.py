@@ -1,0 +1,78 @@
+"""What a populate did, and how it tells of its progress while it runs."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+Key = dict[str, Any]
+
+
+class PopulateResult(dict[str, Any]):
+    """``{'success_count': int, 'error_list': [(key, error)]}``.
+
+    `get` also answers ``'success'`` and ``'error'`` with the two counts, as older code asks for them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(success_count=0, error_list=[])
+
+    @property
+    def success_count(self) -> int:
+        """How many keys were made."""
+        return self["success_count"]
+
+    @property
+    def errors(self) -> list[tuple[Key, Any]]:
+        """The keys whose make failed, each with its error."""
+        return self["error_list"]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an item, or one of the counts."""
+        if name == "success":
+            return self.success_count
+        if name == "error":
+            return len(self.errors)
+        return super().get(name, default)
+
+
+class Observer(Protocol):
+    """Whoever wants to hear how a populate comes along."""
+
+    def begin(self, table: str, pending: int) -> None:
+        """A table is about to be computed, with so many keys to make."""
+        ...
+
+    def done(self, table: str, key: Key) -> None:
+        """A key was made and committed."""
+        ...
+
+    def skipped(self, table: str, key: Key) -> None:
+        """A key was made by somebody else meanwhile."""
+        ...
+
+    def failed(self, table: str, key: Key, error: BaseException) -> None:
+        """The make of a key failed; nothing of it is left."""
+        ...
+
+    def end(self, table: str) -> None:
+        """The table has come to its end, or was interrupted."""
+        ...
+
+
+class Silent:
+    """An observer that does nothing."""
+
+    def begin(self, table: str, pending: int) -> None:
+        """Do nothing."""
+
+    def done(self, table: str, key: Key) -> None:
+        """Do nothing."""
+
+    def skipped(self, table: str, key: Key) -> None:
+        """Do nothing."""
+
+    def failed(self, table: str, key: Key, error: BaseException) -> None:
+        """Do nothing."""
+
+    def end(self, table: str) -> None:
+        """Do nothing."""

@@ -1,0 +1,1 @@
+"""Projects: loading pipeline modules, and finding tables by name."""

@@ -1,0 +1,162 @@
+"""Importing pipeline modules and collecting their tables; what fails is told, the rest goes on."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from djcli.errors import PipelineError
+from djcli.names import did_you_mean
+from djcli.project.sources import ModuleSource, find_sources, put_on_path
+from djcli.tables.schema import Schema
+from djcli.tables.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailure:
+    """A pipeline module that could not be imported: where, and why."""
+
+    module: str
+    file: str
+    line: int | None
+    error: BaseException
+
+    def __str__(self) -> str:
+        """Say it in one line: module, file, line, error."""
+        where = self.file + (f", line {self.line}" if self.line else "")
+        kind = type(self.error).__name__
+        reason = self.error.msg if isinstance(self.error, SyntaxError) else str(self.error)
+        return f"cannot import pipeline module {self.module}: {where}: {kind}" + (
+            f": {reason}" if reason else ""
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pipelines:
+    """The pipeline modules of a project, their schemas and tables, and the modules that failed."""
+
+    modules: tuple[ModuleType, ...]
+    schemas: tuple[Schema, ...]
+    tables: tuple[type[Table], ...]
+    failures: tuple[LoadFailure, ...]
+
+    def require_complete(self, purpose: str) -> None:
+        """Raise `PipelineError` if a module failed; `purpose` says what needs all of them."""
+        if self.failures:
+            raise PipelineError(
+                f"{purpose} needs every pipeline module: {self.failures[0]}"
+                " - mend it, or leave it out by naming the others with -p"
+            )
+
+
+def load_pipelines(given: Sequence[str] = (), start: Path | None = None) -> Pipelines:
+    """Import the project's pipeline modules, or those given, and collect their tables.
+
+    What modules print while they are imported goes to stderr. No database is touched.
+
+    Parameters
+    ----------
+    given
+        Modules, files or folders, as after `-p`.
+    start
+        The folder to look for the project from; by default the current one.
+
+    Raises
+    ------
+    PipelineError
+        If there is nothing to import, or no module at all can be imported.
+    """
+    modules: dict[str, ModuleType] = {}
+    failures: list[LoadFailure] = []
+    for source in find_sources(given, start):
+        loaded = _import(source)
+        if isinstance(loaded, LoadFailure):
+            failures.append(loaded)
+        else:
+            modules[source.name] = loaded
+    if not modules:
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        raise PipelineError(f"{failures[0]}{more}") from failures[0].error
+    schemas = tuple(_schemas(modules.values()))
+    failed = {failure.module for failure in failures}
+    # a module that failed half-way may have added classes to a schema that it shares with others
+    tables = tuple(table for schema in schemas for table in schema.tables if table.__module__ not in failed)
+    return Pipelines(tuple(modules.values()), schemas, tables, tuple(failures))
+
+
+def _import(source: ModuleSource) -> ModuleType | LoadFailure:
+    refusal = _refusal(source)
+    if refusal is not None:
+        return LoadFailure(source.name, str(source.file), None, PipelineError(refusal))
+    put_on_path(source.folder)
+    importlib.invalidate_caches()
+    try:
+        with redirect_stdout(sys.stderr):
+            return importlib.import_module(source.name)
+    except ModuleNotFoundError as error:
+        if source.file is None and error.name is not None and _within(source.name, error.name):
+            raise PipelineError(
+                f"-p {source.name}: there is no such module here, in the pipelines folder, or installed"
+                f"{did_you_mean(source.name, _neighbours(source.folder))}"
+            ) from error
+        return _failure(source, error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's module may raise anything
+        return _failure(source, error)
+
+
+def _within(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def _neighbours(folder: Path) -> list[str]:
+    return [path.stem for path in folder.glob("*.py")] + [
+        path.parent.name for path in folder.glob("*/__init__.py")
+    ]
+
+
+def _refusal(source: ModuleSource) -> str | None:
+    """Say why a file cannot be imported under its name."""
+    if source.file is None:
+        return None
+    if not all(part.isidentifier() for part in source.name.split(".")):
+        return f"{source.name!r} is no name for a module: use letters, digits and underscores"
+    first = source.name.split(".")[0]
+    if first in sys.stdlib_module_names:
+        return f"{first!r} is a module of Python itself: give the file another name"
+    present = sys.modules.get(source.name)
+    if present is not None and not _same_file(present, source.file):
+        return f"another module is called {source.name!r} ({present.__file__}): give the file another name"
+    return None
+
+
+def _same_file(module: ModuleType, file: Path) -> bool:
+    return module.__file__ is not None and Path(module.__file__).resolve() == file.resolve()
+
+
+def _failure(source: ModuleSource, error: BaseException) -> LoadFailure:
+    """Point at the innermost line that is the user's own."""
+    file, line = str(source.file or source.name), None
+    if isinstance(error, SyntaxError) and error.filename:
+        file, line = error.filename, error.lineno
+    else:
+        for frame in traceback.extract_tb(error.__traceback__):
+            path = Path(frame.filename)
+            if path.is_relative_to(source.folder) and "site-packages" not in path.parts:
+                file, line = frame.filename, frame.lineno
+    return LoadFailure(source.name, file, line, error)
+
+
+def _schemas(modules: Iterable[ModuleType]) -> list[Schema]:
+    """List the Schema objects that the modules have and named, each once, in order."""
+    found: dict[int, Schema] = {}
+    for module in modules:
+        for value in vars(module).values():
+            if isinstance(value, Schema) and value.is_activated():
+                found.setdefault(id(value), value)
+    return list(found.values())

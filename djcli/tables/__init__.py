@@ -1,0 +1,1 @@
+"""Tables: schemas, tiers, expressions, and what is done with rows."""

@@ -1,0 +1,140 @@
+"""`Instance`: one database and the table classes that live in it; the default one serves ``import djcli as dj``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from djcli.catalog.snapshot import Catalog
+from djcli.catalog.introspect import load
+from djcli.database.connection import Connection
+from djcli.definition.model import TableId, TableModel
+from djcli.errors import DataJointError, MissingTableError
+from djcli.names import did_you_mean
+from djcli.settings import DatabaseTarget, database_target
+
+
+class TableClass(Protocol):
+    """What is asked of a table's class by those that know no more of it."""
+
+    __module__: str
+    __qualname__: str
+
+    @property
+    def model(self) -> TableModel:
+        """The table as the class defines it."""
+        ...
+
+    @property
+    def may_declare(self) -> bool:
+        """Whether its schema lets it be declared on first use."""
+        ...
+
+    @property
+    def rows_to_hold(self) -> Iterable[object]:
+        """The contents of a lookup table; empty for any other."""
+        ...
+
+
+class Instance:
+    """A database, its connection, and the classes declared for its tables.
+
+    Parameters
+    ----------
+    target
+        Which database; worked out from the settings on first use by default.
+    create_tables
+        Whether a table that is used but missing is declared on the spot, as scripts and notebooks
+        expect. The command line never declares by surprise.
+    """
+
+    def __init__(self, target: DatabaseTarget | None = None, *, create_tables: bool = True) -> None:
+        self.create_tables = create_tables
+        self.classes: dict[TableId, TableClass] = {}
+        self._target = target
+        self._connection: Connection | None = None
+        self.known: set[TableId] = set()
+        self._catalogs: dict[str, Catalog] = {}
+
+    @property
+    def connection(self) -> Connection:
+        """The connection; making this object opens nothing."""
+        if self._connection is None:
+            self._connection = Connection(self._target or database_target())
+        return self._connection
+
+    @connection.setter
+    def connection(self, connection: Connection) -> None:
+        self._connection = connection
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what is known of the database, because it may have changed."""
+        self.known.clear()
+        self._catalogs.clear()
+
+    def catalog(self, schema: str) -> Catalog:
+        """Return what the database says of a schema, read once."""
+        if schema not in self._catalogs:
+            self._catalogs[schema] = load(self.connection, [schema])
+        return self._catalogs[schema]
+
+    def fresh_catalog(self, schema: str) -> Catalog:
+        """Return what the database says of a schema now."""
+        self._catalogs.pop(schema, None)
+        return self.catalog(schema)
+
+    def model(self, table: TableId) -> TableModel:
+        """Return a table as the database has it.
+
+        Raises
+        ------
+        MissingTableError
+            If it has not.
+        """
+        model = self.catalog(table.schema).tables.get(table)
+        if model is None:
+            known = [name.name for name in self.catalog(table.schema).tables if name.schema == table.schema]
+            raise MissingTableError(
+                f"there is no table {table.name!r} in schema {table.schema!r}{did_you_mean(table.name, known)}"
+            )
+        return model
+
+    def register(self, cls: TableClass, table: TableId) -> None:
+        """Note the class of a table.
+
+        Raises
+        ------
+        DataJointError
+            If another class has the table already. A class of the same name in the same module is a
+            new edition of the old one, as in a notebook cell that runs twice.
+        """
+        other = self.classes.get(table)
+        if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise DataJointError(
+                f"two classes for the table {table}: {other.__module__}.{other.__qualname__} "
+                f"and {cls.__module__}.{cls.__qualname__}; rename one of them"
+            )
+        self.classes[table] = cls
+
+
+_default: Instance | None = None
+
+
+def default_instance() -> Instance:
+    """Return the instance that `conn` and every schema without a connection of its own use."""
+    global _default  # noqa: PLW0603 - the one default, replaceable
+    if _default is None:
+        _default = Instance()
+    return _default
+
+
+def use_instance(instance: Instance | None) -> None:
+    """Replace the default instance; None means a new one at the next use."""
+    global _default  # noqa: PLW0603 - the one default, replaceable
+    _default = instance
+
+
+def conn() -> Connection:
+    """Return the default connection."""
+    return default_instance().connection

@@ -1,0 +1,252 @@
+"""`Schema`: a schema of the database, whose decorator makes classes into its tables."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import TypeVar
+
+from djcli.catalog.graph import Graph
+from djcli.catalog.introspect import list_schemas as read_schemas
+from djcli.database.connection import Connection
+from djcli.definition.model import TableId
+from djcli.errors import DataJointError
+from djcli.names import check_identifier
+from djcli.sql import ddl
+from djcli.tables.consent import confirm, must_ask
+from djcli.tables.drop import plan_drop
+from djcli.tables.instance import Instance, default_instance
+from djcli.tables.table import Table
+from djcli.tables.tiers import Part
+
+logger = logging.getLogger("djcli")
+
+T = TypeVar("T", bound=type)
+
+
+class Schema:
+    """A schema of the database; use it as the decorator of table classes.
+
+    Parameters
+    ----------
+    schema_name
+        The name of the schema. Without it the schema is activated later.
+    context
+        Names for the tables that definitions refer to, besides those of the class's module.
+    connection
+        The connection to use; the default one otherwise.
+    create_schema
+        Kept for the reference's sake: the schema is made together with its first table.
+    create_tables
+        Whether tables are declared on first use; the command line declares with ``djcli apply`` only.
+    add_objects
+        More names for `context`.
+    """
+
+    def __init__(
+        self,
+        schema_name: str | None = None,
+        context: Mapping[str, object] | None = None,
+        *,
+        connection: Connection | None = None,
+        create_schema: bool | None = None,
+        create_tables: bool | None = None,
+        add_objects: Mapping[str, object] | None = None,
+    ) -> None:
+        self.context: dict[str, object] = {}
+        self.create_schema = create_schema is not False
+        self.create_tables = create_tables is not False
+        self._name: str | None = None
+        self._instance: Instance | None = None
+        self._tables: dict[str, type[Table]] = {}
+        self._note(context, connection, add_objects)
+        if schema_name is not None:
+            self.activate(schema_name)
+
+    def _note(
+        self,
+        context: Mapping[str, object] | None,
+        connection: Connection | None,
+        add_objects: Mapping[str, object] | None,
+    ) -> None:
+        self.context |= dict(context or {}) | dict(add_objects or {})
+        if connection is not None:
+            self._instance = Instance()
+            self._instance.connection = connection
+
+    def __repr__(self) -> str:
+        return f"Schema({self._name!r})" if self._name else "Schema() (not activated)"
+
+    # ---- activation ---------------------------------------------------------------------------------
+
+    def activate(
+        self,
+        schema_name: str | None = None,
+        *,
+        connection: Connection | None = None,
+        create_schema: bool | None = None,
+        create_tables: bool | None = None,
+        add_objects: Mapping[str, object] | None = None,
+    ) -> None:
+        """Give the schema its name; the parameters are those of the class.
+
+        Raises
+        ------
+        DataJointError
+            If it has another name already.
+        """
+        if schema_name is None:
+            if self._name is None:
+                raise DataJointError("activate needs the name of the schema")
+            return
+        if self._name is not None and self._name != schema_name:
+            raise DataJointError(f"the schema is {self._name!r} already, it cannot become {schema_name!r}")
+        check_identifier("schema", schema_name)
+        self._note(None, connection, add_objects)
+        self.create_schema = self.create_schema if create_schema is None else create_schema
+        self.create_tables = self.create_tables if create_tables is None else create_tables
+        self._name = schema_name
+        for cls in self._tables.values():
+            self.instance.register(cls, cls.class_id())
+
+    def is_activated(self) -> bool:
+        """Whether the schema has its name."""
+        return self._name is not None
+
+    @property
+    def name(self) -> str:
+        """The name of the schema.
+
+        Raises
+        ------
+        DataJointError
+            If it was not activated.
+        """
+        if self._name is None:
+            raise DataJointError("the schema has no name yet: call schema.activate('name') first")
+        return self._name
+
+    database = name
+
+    @property
+    def instance(self) -> Instance:
+        """The database that it is in."""
+        return self._instance or default_instance()
+
+    @property
+    def connection(self) -> Connection:
+        """The connection to the database."""
+        return self.instance.connection
+
+    # ---- classes ------------------------------------------------------------------------------------
+
+    def __call__(self, cls: T, *, context: Mapping[str, object] | None = None) -> T:
+        """Make a class a table of this schema; its parts come along."""
+        if not issubclass(cls, Table):
+            raise DataJointError(f"@schema needs a table class, and {cls.__name__} is none: derive it from dj.Manual or its kin")
+        if issubclass(cls, Part):
+            raise DataJointError(f"{cls.__name__} is a part: nest it in its master's class instead of decorating it")
+        self.context |= dict(context or {})
+        self._add(cls)
+        for name, part in list(vars(cls).items()):
+            if isinstance(part, type) and issubclass(part, Part):
+                if any(isinstance(v, type) and issubclass(v, Part) for v in vars(part).values()):
+                    raise DataJointError(f"{cls.__name__}.{name} has a part of its own; a part cannot have parts")
+                part.master = cls
+                self._add(part)
+        return cls
+
+    def _add(self, cls: type[Table]) -> None:
+        cls.schema = self
+        if cls.definition is None:
+            raise DataJointError(f"class {cls.__qualname__} has no definition")
+        cls.parse()
+        if self.is_activated():
+            self.instance.register(cls, cls.class_id())
+        self._tables[cls.class_label] = cls
+
+    @property
+    def tables(self) -> list[type[Table]]:
+        """The classes of the schema, each master followed by its parts, in the order of declaration."""
+        return list(self._tables.values())
+
+    def class_names(self) -> dict[str, object]:
+        """Return the classes of this schema, those of namesakes included, by name."""
+        found: dict[str, object] = {}
+        if self._name is not None:
+            for table, cls in self.instance.classes.items():
+                if table.schema == self._name and getattr(cls, "master", None) is None:
+                    found[cls.__qualname__.rpartition(".")[2]] = cls
+        return found | {label: cls for label, cls in self._tables.items() if cls.master is None}
+
+    # ---- the database -------------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether the database has the schema."""
+        return self.name in read_schemas(self.connection)
+
+    def list_tables(self) -> list[str]:
+        """Return the names of the schema's tables in the database, parents first."""
+        return [table.name for table in self._tables_in_database()]
+
+    def _tables_in_database(self) -> list[TableId]:
+        catalog = self.instance.fresh_catalog(self.name)
+        own = [table for table in catalog.pipeline_tables() if table.schema == self.name]
+        return list(catalog.graph.topological_order(own))
+
+    def drop(self, prompt: bool | None = None) -> None:  # noqa: FBT001 - the reference's signature
+        """Drop the schema with all of its tables.
+
+        Parameters
+        ----------
+        prompt
+            Whether to show what goes and ask; by default the setting ``safemode``.
+
+        Raises
+        ------
+        DataJointError
+            If tables of other schemas depend on them.
+        """
+        if not self.exists:
+            logger.info("schema %r does not exist; nothing to drop", self.name)
+            return
+        plan = plan_drop(self.instance, self._tables_in_database())
+        foreign = sorted(str(table) for table in plan.rows if table.schema != self.name)
+        if foreign:
+            raise DataJointError(f"schema {self.name!r} cannot be dropped: {', '.join(foreign)} depend on it")
+        if must_ask(prompt):
+            lines = [f"{rows:>8} rows of {name}" for name, rows in plan.rows.items()]
+            if not confirm(f"about to drop schema {self.name!r}:\n" + "\n".join(lines), "drop it?"):
+                logger.info("dropped nothing")
+                return
+        self.connection.execute(ddl.drop_schema(self.name, cascade=True))
+        self.instance.forget()
+
+    # ---- diagrams -----------------------------------------------------------------------------------
+
+    def diagram_graph(self) -> Graph:
+        """Return the graph of all tables known to this database's classes."""
+        return Graph(cls.model for cls in self.instance.classes.values())
+
+    def diagram_nodes(self) -> Iterator[TableId]:
+        """Yield the tables of the schema."""
+        return (cls.class_id() for cls in self._tables.values())
+
+    def diagram_titles(self) -> MutableMapping[str, str]:
+        """Return no names for schemas beyond their own."""
+        return {}
+
+
+def list_schemas(connection: Connection | None = None) -> list[str]:
+    """Return the names of all schemas in the database.
+
+    Parameters
+    ----------
+    connection
+        The connection to ask; the default one otherwise.
+    """
+    return list(read_schemas(connection or default_instance().connection))
+
+
+

@@ -1,0 +1,405 @@
+"""The embedded server survives what machines and people do to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from djcli.database import embedded
+from djcli.database.cluster import LOG_LIMIT
+from djcli.database.embedded import EmbeddedServer
+from djcli.database.processes import is_alive, try_lock
+from djcli.errors import ServerError
+
+from .conftest import Servers
+
+START = """
+import sys
+from pathlib import Path
+from djcli.database.embedded import EmbeddedServer
+server = EmbeddedServer(Path(sys.argv[1]))
+started = server.start()
+with server.connect() as connection:
+    (one,) = connection.execute("SELECT 1").fetchone()
+print(started, server.status().pid, one)
+"""
+
+BUSY = b"SELECT count(*) FROM pg_class a, pg_class b, pg_class c, pg_class d, pg_class e"
+
+
+def answer(server: EmbeddedServer) -> int:
+    """Read the row that every prepared server has."""
+    with server.connect() as connection:
+        row = connection.execute("SELECT answer FROM kept").fetchone()
+    assert row is not None
+    return row[0]
+
+
+def pid_of(server: EmbeddedServer) -> int:
+    """Return the process of a server that runs."""
+    pid = server.status().pid
+    assert pid is not None
+    return pid
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until something is so; nobody tells."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to pass"
+        time.sleep(0.002)
+
+
+def starter(folder: Path) -> subprocess.Popen[str]:
+    """Start the server from another process."""
+    return subprocess.Popen(
+        [sys.executable, "-c", START, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_first_use(servers: Servers, tmp_path: Path) -> None:
+    """A fresh folder becomes a server; settings, files and permissions are as promised."""
+    folder = tmp_path / "project" / ".djcli"
+    above = {parent: parent.stat().st_mode for parent in folder.parent.parents}
+    server = servers.fresh(folder)
+    status = server.status()
+    assert (status.running, status.pid, status.version, status.size) == (False, None, None, None)
+    assert not folder.exists()
+    with server.connect() as connection:
+        assert connection.info.server_version // 10000 == 18
+        names = ("fsync", "synchronous_commit", "timezone", "listen_addresses", "server_encoding")
+        row = connection.execute(f"SELECT {', '.join(f'current_setting({name!r})' for name in names)}")
+        assert row.fetchone() == ("on", "on", "UTC", "", "UTF8")
+        locale = (
+            "SELECT datname, datlocprovider, datlocale FROM pg_database WHERE datname = current_database()"
+        )
+        assert connection.execute(locale).fetchone() == ("djcli", "b", "C.UTF-8")
+        assert not server.start()
+    status = server.status()
+    assert status.running
+    assert status.version is not None
+    assert status.version.startswith("18.")
+    assert status.size is not None
+    assert status.size > 1_000_000
+    assert status.started is not None
+    assert folder.joinpath(".gitignore").read_text() == "*\n"
+    assert status.data.stat().st_mode & 0o777 == 0o700
+    assert status.socket.stat().st_mode & 0o777 == 0o700
+    assert status.log.stat().st_mode & 0o777 == 0o600
+    assert {parent: parent.stat().st_mode for parent in above} == above
+    with psycopg.connect(server.url()) as connection:
+        assert connection.info.user == "djcli"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with space and 'single' and \"double\" quotes",
+        "$(touch pwned) `touch pwned` ; touch pwned",
+        "back\\slash\\",
+        "größe-数据-🐘",
+        "line\rfeed\x0b\x85\u2028",
+        "new\nline",
+        "-D",
+        "%41 100%s {}",
+        "x" * 200,
+    ],
+    ids=["quotes", "shell", "backslash", "non-ascii", "line-breaks", "newline", "option", "percent", "long"],
+)
+def test_odd_paths(servers: Servers, tmp_path: Path, name: str) -> None:
+    """The name of a project's folder is nobody's business."""
+    server = servers.ready(tmp_path / name / ".djcli")
+    assert answer(server) == 42
+    assert not server.start()
+    assert server.stop()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+    assert not Path("pwned").exists()
+
+
+def test_six_processes_start_one_server(servers: Servers, tmp_path: Path) -> None:
+    """Six processes that come at once to a fresh folder get one server."""
+    servers.fresh(tmp_path / ".djcli")
+    starters = [starter(tmp_path / ".djcli") for _ in range(6)]
+    outputs = [process.communicate(timeout=90) for process in starters]
+    assert [process.returncode for process in starters] == [0] * 6, outputs
+    words = [output.split() for output, _ in outputs]
+    assert sorted(started for started, _, _ in words) == ["False"] * 5 + ["True"]
+    assert len({pid for _, pid, _ in words}) == 1
+
+
+def test_killed_with_a_busy_connection(servers: Servers, tmp_path: Path) -> None:
+    """After kill -9, a backend that still computes is ended, and what was committed is there."""
+    server = servers.ready(tmp_path / ".djcli")
+    connection = server.connect(autocommit=True)
+    connection.execute("CREATE TABLE later AS SELECT 1")
+    connection.execute("SET max_parallel_workers_per_gather = 0")
+    connection.pgconn.send_query(BUSY)
+    connection.pgconn.flush()
+    orphan = connection.info.backend_pid
+    with server.connect() as other:
+        state = "SELECT state = 'active' AND query LIKE %s FROM pg_stat_activity WHERE pid = %s"
+        wait_for(lambda: other.execute(state, ["SELECT count%", orphan]).fetchone() == (True,))
+    postmaster = pid_of(server)
+    os.kill(postmaster, signal.SIGKILL)
+    wait_for(lambda: not is_alive(postmaster))
+    assert is_alive(orphan)
+    assert answer(server) == 42
+    with server.connect() as again:
+        assert again.execute("SELECT count(*) FROM later").fetchone() == (1,)
+    assert not is_alive(orphan)
+    connection.close()
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGQUIT])
+def test_killed_many_times(
+    servers: Servers, tmp_path: Path, signal_number: int, soak: Callable[..., int]
+) -> None:
+    """Every committed row survives every kill."""
+    server = servers.ready(tmp_path / ".djcli")
+    rounds = soak(2, 50)
+    for number in range(rounds):
+        with server.connect() as connection:
+            connection.execute("INSERT INTO kept VALUES (%s)", [number])
+        os.kill(pid_of(server), signal_number)
+    with server.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (rounds + 1,)
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "a stranger's", "our own"])
+def test_stale_pid_file(servers: Servers, tmp_path: Path, whose: str) -> None:
+    """A pid file of a server that is gone does not matter, whoever has its number now."""
+    server = servers.ready(tmp_path / ".djcli")
+    status = server.status()
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        pid = {"nobody's": 2**22 - 1, "a stranger's": stranger.pid, "our own": os.getpid()}[whose]
+        text = f"{pid}\n{status.data}\n1700000000\n5432\n{status.socket}\n\n  1234567   0\nready   \n"
+        (status.data / "postmaster.pid").write_text(text)
+        assert not server.status().running
+        assert not server.stop()
+        assert answer(server) == 42
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_folder_deleted_while_running(servers: Servers, tmp_path: Path) -> None:
+    """A server whose folder is gone is ended and not mistaken for the new one's."""
+    server = servers.ready(tmp_path / ".djcli")
+    assert answer(server) == 42
+    old = pid_of(server)
+    shutil.rmtree(tmp_path / ".djcli")
+    assert not server.status().running
+    with server.connect() as connection:
+        assert connection.execute("SELECT to_regclass('kept')").fetchone() == (None,)
+    assert not is_alive(old)
+    assert pid_of(server) != old
+
+
+def test_folder_deleted_then_stopped(servers: Servers, tmp_path: Path) -> None:
+    """Even a server whose folder is gone can be stopped."""
+    server = servers.ready(tmp_path / ".djcli")
+    server.start()
+    old = pid_of(server)
+    shutil.rmtree(tmp_path / ".djcli")
+    assert server.stop()
+    assert not is_alive(old)
+    assert not server.stop()
+    assert not (tmp_path / ".djcli").exists()
+
+
+def test_folder_moved_while_running(servers: Servers, tmp_path: Path) -> None:
+    """The data moves with its folder; the old place starts with nothing."""
+    server = servers.ready(tmp_path / "old" / ".djcli")
+    server.start()
+    (tmp_path / "old").rename(tmp_path / "new")
+    moved = servers.fresh(tmp_path / "new" / ".djcli")
+    assert answer(moved) == 42
+    (tmp_path / "new").rename(tmp_path / "newer")
+    with servers.fresh(tmp_path / "new" / ".djcli").connect() as connection:
+        assert connection.execute("SELECT to_regclass('kept')").fetchone() == (None,)
+    assert answer(servers.fresh(tmp_path / "newer" / ".djcli")) == 42
+
+
+def test_folder_copied_while_running(servers: Servers, tmp_path: Path) -> None:
+    """A copy, pid file and all, gets a server of its own."""
+    server = servers.ready(tmp_path / "one" / ".djcli")
+    with server.connect(autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+    original = pid_of(server)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    copy = servers.fresh(tmp_path / "two" / ".djcli")
+    with copy.connect() as connection:
+        connection.execute("UPDATE kept SET answer = 43")
+    assert answer(copy) == 43
+    assert answer(server) == 42
+    assert pid_of(server) == original != pid_of(copy)
+
+
+def test_killed_while_the_data_is_made(servers: Servers, tmp_path: Path) -> None:
+    """What a killed first start leaves behind is thrown away, once it is really dead."""
+    server = servers.fresh(tmp_path / ".djcli")
+    with starter(tmp_path / ".djcli") as process:
+        wait_for((tmp_path / ".djcli" / "data.new" / "PG_VERSION").exists)
+        process.kill()
+    with server.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert not (tmp_path / ".djcli" / "data.new").exists()
+
+
+def test_killed_while_the_server_starts(servers: Servers, tmp_path: Path) -> None:
+    """A server that lost its starter is used, not doubled."""
+    server = servers.ready(tmp_path / ".djcli")
+    with starter(tmp_path / ".djcli") as process:
+        wait_for((tmp_path / ".djcli" / "data" / "postmaster.pid").exists)
+        process.kill()
+    pid = int((tmp_path / ".djcli" / "data" / "postmaster.pid").read_text().split()[0])
+    assert answer(server) == 42
+    assert pid_of(server) == pid
+
+
+def test_stop(servers: Servers, tmp_path: Path) -> None:
+    """Stopping breaks off open transactions, and is done once."""
+    server = servers.ready(tmp_path / ".djcli")
+    connection = server.connect()
+    connection.execute("UPDATE kept SET answer = 43")
+    assert server.stop()
+    with pytest.raises(psycopg.OperationalError):
+        connection.execute("SELECT 1")
+    status = server.status()
+    assert (status.running, status.pid, status.version) == (False, None, "18")
+    assert not status.socket.exists()
+    assert not server.stop()
+    assert answer(server) == 42
+
+
+def test_a_frozen_server_is_stopped_the_hard_way(servers: Servers, tmp_path: Path) -> None:
+    """A server that does not react is killed, and nothing committed is lost."""
+    server = servers.ready(tmp_path / ".djcli")
+    server.start()
+    pid = pid_of(server)
+    os.kill(pid, signal.SIGSTOP)
+    assert server.stop(timeout=0.1)
+    assert not is_alive(pid)
+    assert answer(server) == 42
+
+
+def test_clients_environment_has_no_say(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Variables for another server change nothing."""
+    for name, value in {
+        "PGHOST": "db.example.org",
+        "PGHOSTADDR": "192.0.2.1",
+        "PGPORT": "1",
+        "PGUSER": "someone",
+        "PGDATABASE": "something",
+        "PGDATA": "/nonexistent",
+        "PGSSLMODE": "verify-full",
+        "PGGSSENCMODE": "require",
+        "LC_ALL": "xx_XX.UTF-8",
+        "TZ": "Asia/Tokyo",
+    }.items():
+        monkeypatch.setenv(name, value)
+    server = servers.fresh(tmp_path / ".djcli")
+    with server.connect() as connection:
+        assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
+
+
+def test_log_is_bounded(servers: Servers, tmp_path: Path) -> None:
+    """A log that has grown is put aside at the next start; errors of statements do not fill it."""
+    server = servers.ready(tmp_path / ".djcli")
+    log = server.status().log
+    log.write_bytes(b"x" * (LOG_LIMIT + 1))
+    with server.connect(autocommit=True) as connection:
+        for _ in range(3):
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                connection.execute("SELECT * FROM missing_table")
+    assert log.stat().st_size < 10_000
+    assert log.with_name("server.log.old").stat().st_size == LOG_LIMIT + 1
+    assert "missing_table" not in log.read_text()
+
+
+def test_other_version(servers: Servers, tmp_path: Path) -> None:
+    """Data of another major version is left alone, with advice."""
+    server = servers.ready(tmp_path / ".djcli")
+    version = server.status().data / "PG_VERSION"
+    version.write_text("13\n")
+    with pytest.raises(ServerError, match=r"made by PostgreSQL 13, and this is 18: save it with pg_dump"):
+        server.connect()
+    version.write_text("18\n")
+    assert answer(server) == 42
+
+
+def test_folder_with_something_else(servers: Servers, tmp_path: Path) -> None:
+    """A data folder that is none is not touched."""
+    data = tmp_path / ".djcli" / "data"
+    data.mkdir(parents=True)
+    (data / "thesis.txt").write_text("years of work")
+    with pytest.raises(ServerError, match="holds no PostgreSQL data: move it away"):
+        servers.fresh(tmp_path / ".djcli").connect()
+    assert (data / "thesis.txt").read_text() == "years of work"
+
+
+def test_broken_settings(servers: Servers, tmp_path: Path) -> None:
+    """A server that ends at once says why, at once."""
+    server = servers.ready(tmp_path / ".djcli")
+    conf = server.status().data / "postgresql.conf"
+    good = conf.read_text()
+    conf.write_text(f"{good}\nshared_buffers = 'plenty'\n")
+    begin = time.monotonic()
+    with pytest.raises(ServerError, match=r"could not be started: .*shared_buffers.*plenty") as caught:
+        server.connect()
+    assert time.monotonic() - begin < 20
+    assert "\n" not in str(caught.value)
+    conf.write_text(good)
+    assert answer(server) == 42
+
+
+def test_disk_full(servers: Servers, tmp_path: Path) -> None:
+    """Where there is no room for the data, the error says so and nothing half-made stays."""
+    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n" + START
+    server = servers.fresh(tmp_path / ".djcli")
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / ".djcli")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "could not be made" in done.stderr.splitlines()[-1]
+    assert sorted(path.name for path in (tmp_path / ".djcli").iterdir()) == [
+        ".gitignore",
+        "server.lock",
+        "start.lock",
+    ]
+    server.start()
+
+
+def test_used_from_elsewhere(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data that a server on another machine has open (it holds the lock) is not opened twice."""
+    monkeypatch.setattr(embedded, "START_TIMEOUT", 0.2)
+    server = servers.ready(tmp_path / ".djcli")
+    lock = try_lock(tmp_path / ".djcli" / "server.lock")
+    assert lock is not None
+    with pytest.raises(ServerError, match="on another machine or in a container"):
+        server.connect()
+    os.close(lock)
+    monkeypatch.undo()
+    assert answer(server) == 42
+
+
+def test_the_servers_lock_lasts_as_long_as_the_server(servers: Servers, tmp_path: Path) -> None:
+    """The lock that tells other machines of the server is the server's, not its starter's."""
+    server = servers.ready(tmp_path / ".djcli")
+    with starter(tmp_path / ".djcli") as process:
+        process.communicate(timeout=60)
+    assert try_lock(tmp_path / ".djcli" / "server.lock") is None
+    server.stop()
+    lock = try_lock(tmp_path / ".djcli" / "server.lock")
+    assert lock is not None
+    os.close(lock)
