@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from djcli.database.connection import Connection
     from djcli.diagram.diagram import Diagram
     from djcli.errors import DataJointError, ThreadSafetyError
+    from djcli.log import logger
     from djcli.populate.auto import AutoPopulate, Computed, Imported
     from djcli.settings import config
     from djcli.tables.expression import Top
     from djcli.tables.instance import Instance, conn
-    from djcli.log import logger
     from djcli.tables.schema import Schema, list_schemas
     from djcli.tables.table import Table
     from djcli.tables.tiers import Lookup, Manual, Part

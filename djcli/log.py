@@ -1,4 +1,4 @@
-"""The logger of everything that djcli tells beside its results; the command line shows it on standard error."""
+"""The logger of all that djcli tells beside its results; the command line shows it on standard error."""
 
 from __future__ import annotations
 

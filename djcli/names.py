@@ -127,7 +127,8 @@ def check_identifier(kind: str, name: str) -> None:
     size = len(name.encode())
     if size > MAX_IDENTIFIER_BYTES:
         raise DataJointError(
-            f"{kind} name {name!r} is {size} bytes long; PostgreSQL allows {MAX_IDENTIFIER_BYTES}: choose a shorter one"
+            f"{kind} name {name!r} is {size} bytes long, but PostgreSQL allows {MAX_IDENTIFIER_BYTES}: "
+            "choose a shorter one"
         )
     if not name or "\0" in name:
         raise DataJointError(f"{kind} name {name!r} is not a valid identifier")

@@ -63,7 +63,7 @@ def nested(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 values = nested(plain | arrays)
 shared_values = nested(plain | arrays_of([dtype for dtype in DTYPES if not dtype.startswith("c")]))
-"""Values that the reference reads as they were; it multiplies complex arrays by 1j, which changes inf and nan."""
+"""Values that the reference reads as they were; it multiplies by 1j, which changes complex inf and nan."""
 
 
 def object_array(items: list[Any]) -> np.ndarray:

@@ -126,7 +126,7 @@ def read_restriction(heading: Heading, given: object, *, semantic_check: bool = 
             return _other(heading, given, semantic_check)
 
 
-def _other(heading: Heading, given: object, semantic_check: bool) -> Restriction:  # noqa: FBT001 - private
+def _other(heading: Heading, given: object, semantic_check: bool) -> Restriction:
     if isinstance(given, Expression):
         shared = shared_attributes(
             heading, given.node.heading, operation="restrict", semantic_check=semantic_check
@@ -140,7 +140,8 @@ def _other(heading: Heading, given: object, semantic_check: bool) -> Restriction
     if isinstance(given, Iterable):
         return _combine(heading, cast(Iterable[object], given), semantic_check, conjunction=False)
     raise DataJointError(
-        f"cannot restrict by {type(given).__name__} {given!r}: use a dict, a string of SQL, a list of these, or a table"
+        f"cannot restrict by {type(given).__name__} {given!r}: "
+        "use a dict, a string of SQL, a list of these, or a table"
     )
 
 
@@ -227,7 +228,7 @@ def _value(attribute: HeadingAttribute, value: object) -> object:
 def _combine(
     heading: Heading,
     items: Iterable[object],
-    semantic_check: bool,  # noqa: FBT001 - private
+    semantic_check: bool,
     *,
     conjunction: bool,
 ) -> Restriction:
@@ -275,5 +276,8 @@ def _uniform_rows(heading: Heading, items: list[object]) -> Restriction | None:
 def conjunction(first: Condition, second: Condition) -> Condition:
     """Return ``first AND second``, flat."""
     return all_of(
-        (*(first.items if isinstance(first, All) else (first,)), *(second.items if isinstance(second, All) else (second,)))
+        (
+            *(first.items if isinstance(first, All) else (first,)),
+            *(second.items if isinstance(second, All) else (second,)),
+        )
     )

@@ -7,6 +7,8 @@ an accident of naming, refused with the projection that resolves it.
 from __future__ import annotations
 
 from djcli.algebra.heading import Heading, HeadingAttribute
+from djcli.algebra.relation import Node
+from djcli.definition.model import TableId
 from djcli.errors import DataJointError
 
 
@@ -35,7 +37,7 @@ def shared_attributes(
             if not first[name].is_homologous(second[name]):
                 raise DataJointError(
                     f"cannot {operation} on {name!r}: it is {_origin(first[name])} on one side and "
-                    f"{_origin(second[name])} on the other; rename one of them with .proj(new_name='{name}'), "
+                    f"{_origin(second[name])} on the other; rename one with .proj(new_name='{name}'), "
                     f"leave it out with .proj(...), or pass semantic_check=False"
                 )
     return names
@@ -45,9 +47,9 @@ def _origin(attribute: HeadingAttribute) -> str:
     if attribute.lineage is not None:
         return attribute.lineage
     match attribute.origin:
-        case (tuple() as table, str() as column):  # pyright: ignore[reportUnknownVariableType]
-            return f"the secondary attribute {'.'.join((*table, column))}"  # pyright: ignore[reportUnknownArgumentType]
-        case (_, str() as text):
+        case (TableId() as table, str() as column):
+            return f"the secondary attribute {'.'.join((*table, column))}"
+        case (Node(), str() as text):
             return f"computed as {text}"
         case _:
             return "of unknown origin"

@@ -13,7 +13,7 @@ from djcli.catalog.snapshot import Catalog, Physical
 from djcli.definition.attribute import Attribute, AttributeType, Default
 from djcli.definition.model import ForeignKey, Index, TableId, TableModel
 from djcli.definition.types import default_from_catalog, type_from_column
-from djcli.sql.ddl import EnumId, physical_indexes
+from djcli.sql.ddl import EnumId, declared_indexes
 from djcli.sql.statement import Executor
 
 _LOAD = sql.SQL("""
@@ -271,7 +271,7 @@ class _Reader:
             comment=table.comment,
             hidden=tuple(attribute for attribute in attributes if attribute.name.startswith("_")),
         )
-        return replace(model, indexes=_declared_indexes(model)) if model.indexes else model
+        return replace(model, indexes=declared_indexes(model)) if model.indexes else model
 
     def _attribute(self, table: TableId, name: str, *, in_key: bool) -> Attribute:
         column = self._columns[table][name]
@@ -336,19 +336,3 @@ def _default(column: _Column, attribute_type: AttributeType) -> Default | None:
     if column.is_generated:
         return Default(column.default, is_expression=True)
     return default_from_catalog(column.default, attribute_type)
-
-
-def _declared_indexes(model: TableModel) -> tuple[Index, ...]:
-    """Return those of all indexes, now in `model.indexes`, that do not merely serve foreign keys."""
-    unique_keys = {key.attributes for key in model.foreign_keys if key.unique}
-    serving = {key.attributes for key in model.foreign_keys}
-    declared: list[Index] = []
-    for index in dict.fromkeys(model.indexes):
-        if index.unique and index.attributes in unique_keys:
-            continue
-        if not index.unique and index.attributes in serving:
-            others = tuple(other for other in model.indexes if other != index)
-            if index in physical_indexes(replace(model, indexes=others)):
-                continue
-        declared.append(index)
-    return tuple(declared)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from djcli.cli import console
-from djcli.cli.options import choice
+from djcli.cli.options import FormatOption, choice
 from djcli.cli.workspace import choose_database
 from djcli.database.connection import Connection
 from djcli.database.embedded import EmbeddedServer, ServerStatus
@@ -38,9 +36,7 @@ def stop(ctx: typer.Context) -> None:
 @app.command()
 def status(
     ctx: typer.Context,
-    format_: Annotated[
-        str, typer.Option("--format", metavar="table|json", help="How to print it.")
-    ] = "table",
+    format_: FormatOption = "table",
 ) -> None:
     """Say whether the server runs, and where its things are. Starts nothing."""
     choice("--format", format_, ("table", "json"))

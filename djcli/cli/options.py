@@ -74,6 +74,8 @@ VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", callback=_verbose, help="Show tracebacks of errors.")
 ]
 
+FormatOption = Annotated[str, typer.Option("--format", metavar="table|json", help="How to print it.")]
+
 _SHARED = ("--pipeline", "--db-url", "--profile", "--verbose")
 
 

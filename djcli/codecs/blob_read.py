@@ -69,7 +69,7 @@ def unpack(blob: bytes | bytearray | memoryview) -> Any:
         raise BlobError(f"the blob is corrupt: nested more than {MAX_DEPTH} levels deep") from None
     except struct.error:
         raise BlobError("the blob is truncated") from None
-    except (ValueError, TypeError, OverflowError, InvalidOperation, zlib.error) as error:
+    except (ValueError, TypeError, OverflowError, zlib.error) as error:
         raise BlobError(f"the blob is corrupt: {error}") from error
     return value
 
@@ -117,25 +117,28 @@ class _Reader:
             return frozenset(cast("set[Any]", value))
         return value
 
-    def item(self, hashed: bool = False) -> Any:
-        """Read a value that has its length before it."""
-        end = self.u64() + self.pos
-        if end > self.size:
-            raise BlobError("the blob is truncated")
-        value = self.value(hashed)
-        if self.pos != end:
-            raise BlobError(f"the blob is corrupt: a value ends at byte {self.pos} instead of {end}")
-        return value
-
     def items(self, count: int, hashed: bool = False) -> list[Any]:
-        """Read so many items, one level deeper."""
+        """Read so many values with their lengths before them, one level deeper."""
         self.check(count * _ITEM)
+        self.descend()
+        values: list[Any] = []
+        for _ in range(count):
+            end = self.u64() + self.pos
+            values.append(self.value(hashed))
+            self.ended(end)
+        self.depth -= 1
+        return values
+
+    def descend(self) -> None:
+        """Go one level deeper, if that is not too deep."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise RecursionError
-        values = [self.item(hashed) for _ in range(count)]
-        self.depth -= 1
-        return values
+
+    def ended(self, end: int) -> None:
+        """Check that a value ended where its length says."""
+        if self.pos != end:
+            raise BlobError(f"the blob is corrupt: a value ends at byte {self.pos} instead of {end}")
 
     def check(self, count: int) -> None:
         """Refuse to go on unless so many bytes are left."""
@@ -253,9 +256,7 @@ def _read_records(reader: _Reader) -> Array:
     names = reader.names()
     if not names:
         return np.array(None)
-    reader.depth += 1
-    if reader.depth > MAX_DEPTH:
-        raise RecursionError
+    reader.descend()
     columns = [np.asarray(reader.value(hashed=False)) for _ in names]
     reader.depth -= 1
     shape = _common_prefix([column.shape for column in columns])
@@ -284,15 +285,25 @@ def _common_prefix(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
 def _read_dict(reader: _Reader) -> dict[Any, Any]:
     count = reader.u64()
     reader.check(2 * count * _ITEM)
-    reader.depth += 1
-    if reader.depth > MAX_DEPTH:
-        raise RecursionError
+    reader.descend()
     pairs: dict[Any, Any] = {}
     for _ in range(count):
-        key = reader.item(hashed=True)
-        pairs[key] = reader.item()
+        end = reader.u64() + reader.pos
+        key = reader.value(hashed=True)
+        reader.ended(end)
+        end = reader.u64() + reader.pos
+        pairs[key] = reader.value(hashed=False)
+        reader.ended(end)
     reader.depth -= 1
     return pairs
+
+
+def _read_decimal(reader: _Reader) -> Decimal:
+    text = reader.text()
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise BlobError(f"the blob is corrupt: {text[:40]!r} is not a decimal number") from None
 
 
 def _read_int(reader: _Reader) -> int:
@@ -331,7 +342,7 @@ _READERS: dict[int, Callable[[_Reader], Any]] = {
     Code.BOOL: lambda reader: bool(reader.take(1)[0]),
     Code.COMPLEX: lambda reader: complex(*struct.unpack("<dd", reader.take(16))),
     Code.FLOAT: lambda reader: struct.unpack("<d", reader.take(8))[0],
-    Code.DECIMAL: lambda reader: Decimal(reader.text()),
+    Code.DECIMAL: _read_decimal,
     Code.DATETIME: _read_moment,
     Code.UUID: lambda reader: UUID(bytes=bytes(reader.take(16))),
 }

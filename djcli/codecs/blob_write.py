@@ -96,25 +96,21 @@ class _Writer:
         self.parts.append(data)
         self.size += len(data)
 
-    def item(self, value: Any) -> None:
-        """Write a value with its length before it."""
-        slot = len(self.parts)
-        self.put(bytes(8))
-        start = self.size
-        self.value(value)
-        self.parts[slot] = _u64(self.size - start)
+    def items(self, header: bytes, values: Iterable[Any]) -> None:
+        """Write a container: its header, then each value with its length before it.
 
-    def items(self, code: Code, values: Iterable[Any], count: int) -> None:
-        """Write a container: its code, the count, the values."""
-        self.put(bytes((code,)) + _u64(count))
-        self._nested(values)
-
-    def _nested(self, values: Iterable[Any]) -> None:
+        Together with `value` and `_container` these are three frames a level, which Python's limit must hold.
+        """
+        self.put(header)
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise RecursionError
         for value in values:
-            self.item(value)
+            slot = len(self.parts)
+            self.put(b"\0\0\0\0\0\0\0\0")
+            start = self.size
+            self.value(value)
+            self.parts[slot] = _u64(self.size - start)
         self.depth -= 1
 
     def value(self, value: Any) -> None:
@@ -156,17 +152,13 @@ class _Writer:
     def _container(self, value: Any) -> None:
         if isinstance(value, Mapping):
             pairs = cast("Mapping[Any, Any]", value)
-            self.put(bytes((Code.DICT,)) + _u64(len(pairs)))
-            self._nested(half for pair in pairs.items() for half in pair)
+            self.items(_counted(Code.DICT, pairs), (half for pair in pairs.items() for half in pair))
         elif isinstance(value, MutableSequence):
-            sequence = cast("Sequence[Any]", value)
-            self.items(Code.LIST, sequence, len(sequence))
+            self.items(_counted(Code.LIST, value), cast("Sequence[Any]", value))
         elif isinstance(value, Sequence):
-            sequence = cast("Sequence[Any]", value)
-            self.items(Code.TUPLE, sequence, len(sequence))
+            self.items(_counted(Code.TUPLE, value), cast("Sequence[Any]", value))
         elif isinstance(value, Set):
-            members = cast("Set[Any]", value)
-            self.items(Code.SET, members, len(members))
+            self.items(_counted(Code.SET, value), cast("Set[Any]", value))
         else:
             kind = type(cast("object", value))
             name = (
@@ -209,12 +201,11 @@ class _Writer:
         if isinstance(array, np.ma.MaskedArray):
             raise BlobError("the blob format has no code for a masked array: store its data and its mask")
         if isinstance(array, MatCell):
-            self.put(bytes((Code.CELL,)) + _shape(array))
-            self._nested(array.flatten(order="F"))
+            self.items(bytes((Code.CELL,)) + _shape(array), array.flatten(order="F"))
         elif isinstance(array, MatStruct):
             names = array.dtype.names or ()
-            self.put(bytes((Code.STRUCT,)) + _shape(array) + _names(names))
-            self._nested(field for record in array.flatten(order="F") for field in record)
+            fields = (field for record in array.flatten(order="F") for field in record)
+            self.items(bytes((Code.STRUCT,)) + _shape(array) + _names(names), fields)
         elif array.dtype.names:
             self.extended = True
             self._records(array)
@@ -245,12 +236,14 @@ class _Writer:
             number = TYPE_OF.get(real.newbyteorder("<").str)
         if number is None:
             raise BlobError(_no_code(dtype))
-        self.put(bytes((Code.ARRAY,)) + _shape(array) + _u32(number) + _u32(is_complex))
+        header = bytes((Code.ARRAY,)) + _shape(array) + _u32(number) + _u32(is_complex)
         if dtype.kind in "OUM" or array.ndim == 0:
             self.extended = True
         if number == OBJECT_TYPE:
-            self._nested(array.flatten(order="F"))
-        elif is_complex:
+            self.items(header, array.flatten(order="F"))
+            return
+        self.put(header)
+        if is_complex:
             self._data(array.real)
             self._data(array.imag)
         else:
@@ -263,6 +256,10 @@ class _Writer:
         else:
             self.parts.append(array)
             self.size += array.nbytes
+
+
+def _counted(code: Code, values: Any) -> bytes:
+    return bytes((code,)) + _u64(len(values))
 
 
 def _shape(array: Array) -> bytes:

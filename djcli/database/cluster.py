@@ -41,7 +41,11 @@ SETTINGS = {
 # The builtin provider needs no locale of the machine, so the data sorts alike everywhere.
 _LOCALE = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C", "--builtin-locale=C.UTF-8")
 # Our own knocking while it starts is logged, too, and tells nothing.
-_TELLING = re.compile(r"FATAL(?!:  the database system is)|PANIC|ERROR|error:|DETAIL|HINT")
+_TELLING = re.compile(
+    r"FATAL(?!:  the database system is)|PANIC|ERROR|error:|DETAIL|HINT"
+    r"|LOG:  (?:invalid value|parameter|syntax error|unrecognized|could not)"
+)
+_LOG_PREFIX = re.compile(r"^\d{4}-\S+ \S+ UTC \[\d+\] ")
 
 logger = logging.getLogger("djcli")
 
@@ -84,6 +88,8 @@ class Cluster:
         """Read ``postmaster.pid``, which a server writes; None without one that is complete."""
         try:
             lines = (self.data / "postmaster.pid").read_bytes().split(b"\n")
+            if not lines[4]:  # written once it listens
+                return None
             started = datetime.fromtimestamp(int(lines[2]), UTC)
             return PidFile(int(lines[0]), started, Path(os.fsdecode(lines[4])))
         except (OSError, ValueError, IndexError):
@@ -142,7 +148,7 @@ class Cluster:
         settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
         where = _reachable(draft, account)
         try:
-            done = subprocess.run(  # noqa: S603 - our own arguments, no shell
+            done = subprocess.run(
                 [binaries.initdb, "-D", where, "-U", NAME, "--auth=peer", *_LOCALE, *settings],
                 cwd=draft,
                 env=_environment(),
@@ -165,7 +171,7 @@ class Cluster:
 
     def _check_version(self, binaries: Binaries, version: str) -> None:
         """Refuse a data folder of another major version."""
-        said = subprocess.run(  # noqa: S603 - our own arguments, no shell
+        said = subprocess.run(
             [binaries.postgres, "--version"], env=_environment(), capture_output=True, check=True
         ).stdout.decode()
         ours = said.split()[-1].partition(".")[0]
@@ -195,7 +201,7 @@ class Cluster:
         make_private_folder(self.socket, account)
         log = open_owned(self.log, os.O_WRONLY | os.O_APPEND)
         try:
-            process = subprocess.Popen(  # noqa: S603 - our own arguments, no shell
+            process = subprocess.Popen(
                 [binaries.postgres, "-D", _reachable(self.data, account), "-k", self.socket, "-p", PORT],
                 cwd=self.data,
                 env=_environment(),
@@ -272,6 +278,7 @@ def _sync(folder: Path) -> None:
 
 def _last_words(output: bytes) -> str:
     """Return those lines of a program's output that say best why it ended."""
-    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    text = output.decode("utf-8", "replace")
+    lines = [_LOG_PREFIX.sub("", line).strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if _TELLING.search(line)]
     return "; ".join(telling[-3:]) or (lines[-1] if lines else "it said nothing")

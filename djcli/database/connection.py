@@ -95,7 +95,7 @@ class Connection:
             reason = " ".join(str(error).split())
             raise ServerError(
                 f"cannot reach the database at {without_password(url)} (from {self.target.origin}): {reason}; "
-                "check that the server runs and the address is right, or leave it out to use the embedded server"
+                "check the address and that the server runs, or leave it out to use the embedded server"
             ) from error
 
     @property
@@ -176,9 +176,13 @@ class Connection:
     def copy_in(self, statement: Query, rows: Iterator[Sequence[object]], types: Sequence[str]) -> int:
         """Send rows by COPY; `types` names the columns' types. Returns how many were sent."""
         count = 0
-        with self._watched(statement), self.raw.cursor() as cursor, cursor.copy(
-            cast(sql.SQL, statement if isinstance(statement, sql.Composable) else statement.encode())
-        ) as copy:
+        with (
+            self._watched(statement),
+            self.raw.cursor() as cursor,
+            cursor.copy(
+                cast(sql.SQL, statement if isinstance(statement, sql.Composable) else statement.encode())
+            ) as copy,
+        ):
             copy.set_types(types)
             for row in rows:
                 copy.write_row(row)
@@ -215,8 +219,10 @@ class Connection:
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
-        return self.is_connected and self._raw is not None and (
-            self._raw.info.transaction_status is not TransactionStatus.IDLE
+        return (
+            self.is_connected
+            and self._raw is not None
+            and (self._raw.info.transaction_status is not TransactionStatus.IDLE)
         )
 
     @property

@@ -33,7 +33,7 @@ from djcli.database.processes import (
 )
 from djcli.errors import ServerError
 
-SOCKETS = Path("/tmp")  # noqa: S108 - a private folder in it, owner checked; TMPDIR differs between sessions
+SOCKETS = Path("/tmp")
 START_TIMEOUT = 60.0
 
 logger = logging.getLogger("djcli")
@@ -269,19 +269,23 @@ class EmbeddedServer:
                 break
             if time.monotonic() > deadline:
                 raise self._error(
-                    "is in use by a process that is not seen here, on another machine or in a container: stop it"
+                    "is in use by a process not seen here (on another machine, in a container): stop it"
                 )
             time.sleep(0.05)
         # The lock is ours, so whatever these say, nobody is there.
         (self._cluster.data / "postmaster.pid").unlink(missing_ok=True)
-        self._socket_file.unlink(missing_ok=True)
-        self._socket_file.with_name(f"{self._socket_file.name}.lock").unlink(missing_ok=True)
+        self._remove_socket()
         return alive_lock
 
     @property
     def _socket_file(self) -> Path:
         """The socket itself."""
         return self._cluster.socket / f".s.PGSQL.{PORT}"
+
+    def _remove_socket(self) -> None:
+        """Remove what a killed server left in the socket's folder."""
+        self._socket_file.unlink(missing_ok=True)
+        self._socket_file.with_name(f"{self._socket_file.name}.lock").unlink(missing_ok=True)
 
     def _processes(self) -> ServerProcesses:
         """Find the processes of the server; without ``/proc``, by its lock and its pid file."""
@@ -336,9 +340,13 @@ class EmbeddedServer:
         """End the server and whatever is left of earlier ones."""
         postmaster = self._processes().postmaster
         if postmaster:
-            end_processes([postmaster], ((signal.SIGINT, timeout), (signal.SIGQUIT, 5), (signal.SIGKILL, 5)))
+            hard = min(timeout, 5)
+            end_processes(
+                [postmaster], ((signal.SIGINT, timeout), (signal.SIGQUIT, hard), (signal.SIGKILL, 5))
+            )
         ended = self._end_leftovers(self._processes())
-        with suppress(OSError):
+        with suppress(OSError):  # another user's, or gone already
+            self._remove_socket()
             self._cluster.socket.rmdir()
         return postmaster is not None or ended
 

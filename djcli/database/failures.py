@@ -38,11 +38,15 @@ def translate(error: psycopg.Error) -> DataJointError:
         return LostConnectionError(f"the connection to the database was lost: {first}")
     match state:
         case "23505":
-            return DuplicateError(f"{table}: {_key(detail, 'already exists')}; skip_duplicates=True passes over it")
+            return DuplicateError(
+                f"{table}: {_key(detail, 'already exists')}; skip_duplicates=True passes over it"
+            )
         case "23503":
             return IntegrityError(f"{table}: {_foreign_key(detail, primary)}")
         case "23502":
-            return MissingAttributeError(f"{table}: attribute {diagnosis.column_name!r} has no value and no default")
+            return MissingAttributeError(
+                f"{table}: attribute {diagnosis.column_name!r} has no value and no default"
+            )
         case "23514" | "23P01" | "23001" | "23000":
             return IntegrityError(f"{table}: {primary}")
         case "42P01" | "3F000":
@@ -82,7 +86,9 @@ def _key(detail: str, verb: str) -> str:
 def _foreign_key(detail: str, primary: str) -> str:
     missing = re.fullmatch(r'Key \((.*?)\)=\((.*)\) is not present in table "(.*)"\.', detail, re.DOTALL)
     if missing:
-        return f"there is no {display_name(missing[3])} with {_pairs(missing[1], missing[2])}: insert it first"
+        return (
+            f"there is no {display_name(missing[3])} with {_pairs(missing[1], missing[2])}: insert it first"
+        )
     used = re.fullmatch(r'Key \((.*?)\)=\((.*)\) is still referenced from table "(.*)"\.', detail, re.DOTALL)
     if used:
         return f"the row with {_pairs(used[1], used[2])} is still referenced by {display_name(used[3])}"

@@ -203,10 +203,10 @@ def _foreign_key(line: Line, *, in_key: bool) -> ForeignKeySpec:
         raise line.error("a foreign key names its parent: -> Parent")
     parent = re.sub(r"\s", "", dotted)
     renames: tuple[tuple[str, str], ...] = ()
-    if line.take(_CALL) is not None and line.take(_PROJ) is not None:
-        renames = _projection(line)
-    elif line.char == "(" and parent.endswith(".proj"):
+    if line.char == "(" and parent.endswith(".proj"):
         parent = parent.removesuffix(".proj")
+        renames = _projection(line)
+    elif line.take(_CALL) is not None and line.take(_PROJ) is not None:
         renames = _projection(line)
     if not line.is_done:
         raise line.error(f"only a comment can follow {parent}; renaming is written {parent}.proj(new='old')")
@@ -242,6 +242,7 @@ def _options(line: Line, *, in_key: bool) -> set[str]:
 def _projection(line: Line) -> tuple[tuple[str, str], ...]:
     """Read ``(new='old', …)``; a name alone in quotes stands for itself."""
     renames: dict[str, str] = {}
+    renamed: set[str] = set()
     line.take_char("(")
     while not line.take_char(")"):
         start = line.position
@@ -262,9 +263,10 @@ def _projection(line: Line) -> tuple[tuple[str, str], ...]:
             old = _quoted_name(line)
         if new in renames:
             raise line.error(f"{new} stands twice in proj", start)
-        if old in renames.values():
+        if old in renamed:
             raise line.error(f"the parent's attribute {old!r} stands twice in proj", start)
         renames[new] = old
+        renamed.add(old)
         if not line.take_char(",") and line.char != ")":
             raise line.error("expected ',' or ')'")
     return tuple(renames.items())
@@ -288,7 +290,7 @@ def _quoted_name(line: Line) -> str:
 def _index(line: Line) -> IndexSpec:
     start = line.position
     head = line.take(_INDEX) or ""
-    attributes: list[str] = []
+    attributes: dict[str, None] = {}
     while True:
         word_at = line.position
         word = line.take(_WORD)
@@ -298,7 +300,7 @@ def _index(line: Line) -> IndexSpec:
             raise line.error(f"{word!r} is not the name of an attribute", word_at)
         if word in attributes:
             raise line.error(f"{word} stands twice in the index", word_at)
-        attributes.append(word)
+        attributes[word] = None
         if line.take_char(")"):
             break
         if not line.take_char(","):

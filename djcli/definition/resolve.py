@@ -152,10 +152,11 @@ class _Resolution:
                     spec,
                 )
             own_names[old] = new
-        names = list(own_names.values())
-        for name in names:
-            if names.count(name) > 1:
+        seen: set[str] = set()
+        for name in own_names.values():
+            if name in seen:
                 raise self.parsed.error(f"two attributes of {parent.id} would be called {name}", spec)
+            seen.add(name)
         return tuple((own, theirs) for theirs, own in own_names.items())
 
     def inherit(

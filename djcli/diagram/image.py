@@ -58,7 +58,7 @@ def render(dot: str, image_format: str) -> bytes:
     program = find_program(image_format)
     command = [program, f"-T{image_format}", *_OPTIONS.get(image_format, ())]
     try:
-        done = subprocess.run(command, input=dot.encode(), capture_output=True, check=False, timeout=_TIMEOUT)  # noqa: S603 - our program, no shell
+        done = subprocess.run(command, input=dot.encode(), capture_output=True, check=False, timeout=_TIMEOUT)
     except subprocess.TimeoutExpired:
         raise DataJointError(
             f"laying out the diagram took over {_TIMEOUT:.0f} s: draw fewer tables, or collapse schemas"

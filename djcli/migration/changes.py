@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from djcli.definition.attribute import Attribute, AttributeType, Default
 from djcli.definition.model import ForeignKey, Index, TableId, TableModel
+
+_HEAD = ("id", "name", "model")
+"""Fields that tell which schema or table it is."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,9 @@ class Change:
         raise NotImplementedError
 
     def details(self) -> Mapping[str, object]:
-        """Return what `as_json` tells besides kind, mark and table."""
-        return {}
+        """Return what `as_json` tells besides kind, mark and table: the fields of the change."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: _json(value) for name, value in values.items() if name not in _HEAD}
 
     def as_json(self) -> dict[str, object]:
         """Return the change as a value of JSON: change, mark, schema, table, text and its details."""
@@ -149,73 +153,57 @@ class TableCommentChanged(TableChange):
         """Return one line for people."""
         return f"table comment {self.before!r} becomes {self.after!r}"
 
-    def details(self) -> Mapping[str, object]:
-        """Return both comments."""
-        return {"before": self.before, "after": self.after}
+
+@dataclass(frozen=True)
+class SequenceChange(TableChange):
+    """A sequence of attributes differs."""
+
+    what: ClassVar[str] = "attributes"
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        return f"{self.what} {_names(self.before)} becomes {_names(self.after)}"
 
 
 @dataclass(frozen=True)
-class PrimaryKeyChanged(TableChange):
+class PrimaryKeyChanged(SequenceChange):
     """The primary key has other attributes, or has them in another order."""
 
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return f"primary key {_names(self.before)} becomes {_names(self.after)}"
-
-    def details(self) -> Mapping[str, object]:
-        """Return both keys."""
-        return {"before": list(self.before), "after": list(self.after)}
+    what: ClassVar[str] = "primary key"
 
 
 @dataclass(frozen=True)
-class OrderChanged(TableChange):
+class OrderChanged(SequenceChange):
     """The attributes outside the primary key stand in another order."""
 
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return f"order of attributes {_names(self.before)} becomes {_names(self.after)}"
-
-    def details(self) -> Mapping[str, object]:
-        """Return both orders."""
-        return {"before": list(self.before), "after": list(self.after)}
+    what: ClassVar[str] = "order of attributes"
 
 
 @dataclass(frozen=True)
-class AttributeAdded(TableChange):
+class OneSidedAttribute(TableChange):
+    """An attribute that only one side has."""
+
+    attribute: Attribute
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        return f"attribute {_attribute(self.attribute)}"
+
+
+@dataclass(frozen=True)
+class AttributeAdded(OneSidedAttribute):
     """The database lacks an attribute."""
 
     mark: ClassVar[str] = "+"
-    attribute: Attribute
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return f"attribute {_attribute(self.attribute)}"
-
-    def details(self) -> Mapping[str, object]:
-        """Return the attribute's name and type."""
-        return {"attribute": self.attribute.name, "type": self.attribute.type.text}
 
 
 @dataclass(frozen=True)
-class AttributeRemoved(TableChange):
+class AttributeRemoved(OneSidedAttribute):
     """Only the database has an attribute."""
 
     mark: ClassVar[str] = "-"
-    attribute: Attribute
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return f"attribute {_attribute(self.attribute)}"
-
-    def details(self) -> Mapping[str, object]:
-        """Return the attribute's name and type."""
-        return {"attribute": self.attribute.name, "type": self.attribute.type.text}
 
 
 @dataclass(frozen=True)
@@ -235,10 +223,6 @@ class AttributeRetyped(AttributeChange):
     def describe(self) -> str:
         """Return one line for people."""
         return f"attribute {self.attribute}: type {self.before.text} becomes {self.after.text}"
-
-    def details(self) -> Mapping[str, object]:
-        """Return both types."""
-        return {"attribute": self.attribute, "before": self.before.text, "after": self.after.text}
 
 
 @dataclass(frozen=True)
@@ -286,14 +270,6 @@ class DefaultChanged(AttributeChange):
         """Return one line for people."""
         return f"attribute {self.attribute}: default {_default(self.before)} becomes {_default(self.after)}"
 
-    def details(self) -> Mapping[str, object]:
-        """Return both defaults; null where there is none."""
-        return {
-            "attribute": self.attribute,
-            "before": self.before.value if self.before else None,
-            "after": self.after.value if self.after else None,
-        }
-
 
 @dataclass(frozen=True)
 class NullabilityChanged(AttributeChange):
@@ -304,10 +280,6 @@ class NullabilityChanged(AttributeChange):
     def describe(self) -> str:
         """Return one line for people."""
         return f"attribute {self.attribute}: {'may be null' if self.nullable else 'may no longer be null'}"
-
-    def details(self) -> Mapping[str, object]:
-        """Return whether it is declared so that it may be null."""
-        return {"attribute": self.attribute, "before": not self.nullable, "after": self.nullable}
 
 
 @dataclass(frozen=True)
@@ -321,41 +293,30 @@ class CommentChanged(AttributeChange):
         """Return one line for people."""
         return f"attribute {self.attribute}: comment {self.before!r} becomes {self.after!r}"
 
-    def details(self) -> Mapping[str, object]:
-        """Return both comments."""
-        return {"attribute": self.attribute, "before": self.before, "after": self.after}
+
+@dataclass(frozen=True)
+class OneSidedForeignKey(TableChange):
+    """A foreign key that only one side has."""
+
+    key: ForeignKey
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        return f"foreign key {_foreign_key(self.key)}"
 
 
 @dataclass(frozen=True)
-class ForeignKeyAdded(TableChange):
+class ForeignKeyAdded(OneSidedForeignKey):
     """The database lacks a foreign key."""
 
     mark: ClassVar[str] = "+"
-    key: ForeignKey
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return f"foreign key {_foreign_key(self.key)}"
-
-    def details(self) -> Mapping[str, object]:
-        """Return the foreign key."""
-        return {"foreign_key": _foreign_key_json(self.key)}
 
 
 @dataclass(frozen=True)
-class ForeignKeyRemoved(TableChange):
+class ForeignKeyRemoved(OneSidedForeignKey):
     """Only the database has a foreign key."""
 
     mark: ClassVar[str] = "-"
-    key: ForeignKey
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return f"foreign key {_foreign_key(self.key)}"
-
-    def details(self) -> Mapping[str, object]:
-        """Return the foreign key."""
-        return {"foreign_key": _foreign_key_json(self.key)}
 
 
 @dataclass(frozen=True)
@@ -369,41 +330,30 @@ class ForeignKeyChanged(TableChange):
         """Return one line for people."""
         return f"foreign key {_foreign_key(self.before)} becomes {_foreign_key(self.after)}"
 
-    def details(self) -> Mapping[str, object]:
-        """Return both foreign keys."""
-        return {"before": _foreign_key_json(self.before), "after": _foreign_key_json(self.after)}
+
+@dataclass(frozen=True)
+class OneSidedIndex(TableChange):
+    """An index that only one side has."""
+
+    index: Index
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        return _index(self.index)
 
 
 @dataclass(frozen=True)
-class IndexAdded(TableChange):
+class IndexAdded(OneSidedIndex):
     """The database lacks a declared index."""
 
     mark: ClassVar[str] = "+"
-    index: Index
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return _index(self.index)
-
-    def details(self) -> Mapping[str, object]:
-        """Return the index."""
-        return {"attributes": list(self.index.attributes), "unique": self.index.unique}
 
 
 @dataclass(frozen=True)
-class IndexRemoved(TableChange):
+class IndexRemoved(OneSidedIndex):
     """Only the database has an index."""
 
     mark: ClassVar[str] = "-"
-    index: Index
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return _index(self.index)
-
-    def details(self) -> Mapping[str, object]:
-        """Return the index."""
-        return {"attributes": list(self.index.attributes), "unique": self.index.unique}
 
 
 def _names(names: tuple[str, ...]) -> str:
@@ -431,13 +381,26 @@ def _foreign_key(key: ForeignKey) -> str:
     return f"-> {f'[{modifiers}] ' if modifiers else ''}{key.parent}{projection}"
 
 
-def _foreign_key_json(key: ForeignKey) -> dict[str, object]:
-    return {
-        "parent": {"schema": key.parent.schema, "table": key.parent.name},
-        "attributes": dict(key.columns),
-        "nullable": key.nullable,
-        "unique": key.unique,
-    }
+def _json(value: object) -> object:
+    """Return a field as a value of JSON."""
+    match value:
+        case AttributeType():
+            return value.text
+        case Default():
+            return value.value
+        case Attribute():
+            return {"name": value.name, "type": value.type.text, "nullable": value.nullable}
+        case Index():
+            return {"attributes": list(value.attributes), "unique": value.unique}
+        case ForeignKey():
+            return {
+                "parent": {"schema": value.parent.schema, "table": value.parent.name},
+                "attributes": dict(value.columns),
+                "nullable": value.nullable,
+                "unique": value.unique,
+            }
+        case _:
+            return value
 
 
 def _index(index: Index) -> str:

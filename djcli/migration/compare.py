@@ -29,6 +29,7 @@ from djcli.migration.changes import (
     TableExtra,
     TableMissing,
 )
+from djcli.sql.ddl import declared_indexes
 
 _CAST = re.compile(r'::\s*("[^"]*"|[\w ]+)(\.("[^"]*"|\w+))?(\(\d+(,\s*\d+)?\))?')
 
@@ -162,19 +163,18 @@ def _unique_sets(model: TableModel) -> set[tuple[str, ...]]:
 
 
 def _compare_indexes(declared: TableModel, actual: TableModel) -> Iterator[Change]:
-    serving = {Index(key.attributes) for key in (*declared.foreign_keys, *actual.foreign_keys)}
     wanted, found = _indexes(declared), _indexes(actual)
     for index, of_key in found.items():
-        if index not in wanted and index not in serving and not of_key:
+        if index not in wanted and not of_key:
             yield IndexRemoved(declared.id, index)
     for index, of_key in wanted.items():
-        if index not in found and index not in serving and not of_key:
+        if index not in found and not of_key:
             yield IndexAdded(declared.id, index)
 
 
 def _indexes(model: TableModel) -> dict[Index, bool]:
     """Return the indexes, each with whether it is a unique foreign key's, whose changes tell of it."""
-    own = dict.fromkeys(model.indexes, False)
+    own = dict.fromkeys(declared_indexes(model), False)
     return own | {Index(key.attributes, unique=True): True for key in model.foreign_keys if key.unique}
 
 

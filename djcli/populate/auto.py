@@ -15,7 +15,7 @@ from djcli.populate.result import Key, Observer, PopulateResult, Silent
 from djcli.tables.binding import either
 from djcli.tables.expression import QueryExpression
 from djcli.tables.table import Table
-from djcli.tables.tiers import TIER_CLASSES
+from djcli.tables.tiers import tier_classes
 
 
 class AutoPopulate(Table):
@@ -34,8 +34,9 @@ class AutoPopulate(Table):
         for name in model.primary_key:
             if name not in inherited:
                 raise DataJointError(
-                    f"{cls.class_label}: primary-key attribute {name!r} belongs to no foreign key; what a computed "
-                    f"table computes is told by the tables it refers to: put {name!r} below --- or into a part table"
+                    f"{cls.class_label}: primary-key attribute {name!r} belongs to no foreign key, but what a "
+                    f"computed table computes is told by the tables it refers to: put {name!r} below --- "
+                    "or into a part table"
                 )
         return model
 
@@ -70,11 +71,15 @@ class AutoPopulate(Table):
 
     def make_compute(self, key: Key, *fetched: Any) -> tuple[Any, ...]:
         """Compute from what was fetched; the second of the three steps."""
-        raise NotImplementedError(f"{self.class_name} has no make_compute for {key} and {len(fetched)} inputs")
+        raise NotImplementedError(
+            f"{self.class_name} has no make_compute for {key} and {len(fetched)} inputs"
+        )
 
     def make_insert(self, key: Key, *computed: Any) -> None:
         """Insert what was computed; the last of the three steps."""
-        raise NotImplementedError(f"{self.class_name} has no make_insert for {key} and {len(computed)} results")
+        raise NotImplementedError(
+            f"{self.class_name} has no make_insert for {key} and {len(computed)} results"
+        )
 
     @either
     def populate(
@@ -116,9 +121,13 @@ class AutoPopulate(Table):
             ``{'success_count': int, 'error_list': [(key, error)]}``.
         """
         if reserve_jobs or priority is not None or refresh:
-            raise DataJointError("job tables are not available yet; populate without reserve_jobs, priority and refresh")
+            raise DataJointError(
+                "job tables are not available yet; populate without reserve_jobs, priority and refresh"
+            )
         if processes != 1:
-            raise DataJointError("populate runs in one process for now; start several to share the keys among them")
+            raise DataJointError(
+                "populate runs in one process for now; start several to share the keys among them"
+            )
         watcher: Observer = observer or (TextBar() if display_progress else Silent())
         options = Options(
             suppress_errors=suppress_errors,
@@ -159,4 +168,4 @@ class Computed(AutoPopulate):
     tier: ClassVar[Tier] = Tier.COMPUTED
 
 
-TIER_CLASSES |= {Tier.IMPORTED: Imported, Tier.COMPUTED: Computed}
+tier_classes.update({Tier.IMPORTED: Imported, Tier.COMPUTED: Computed})

@@ -107,7 +107,7 @@ class _Run:
                 outcome = make_key(self.table, key, self.options.make_kwargs)
             except LostConnectionError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever make raises is this key's error
                 if is_retriable(error) and attempt < ATTEMPTS:
                     continue
                 self.calls += 1

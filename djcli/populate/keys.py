@@ -17,7 +17,7 @@ from djcli.sql.statement import parameters
 from djcli.tables.declare import ensure
 from djcli.tables.expression import QueryExpression
 from djcli.tables.instance import Instance
-from djcli.tables.table import Table
+from djcli.tables.table import Table, TableMeta
 
 
 def default_key_source(table: Table) -> QueryExpression:
@@ -25,7 +25,9 @@ def default_key_source(table: Table) -> QueryExpression:
     instance = table.instance
     keys = [key for key in table.model.foreign_keys if key.in_key]
     if not keys:
-        raise DataJointError(f"{table.class_name} refers to no table in its primary key, so nothing says what to compute")
+        raise DataJointError(
+            f"{table.class_name} refers to no table in its primary key, so nothing says what to compute"
+        )
     node = _parent(instance, keys[0])
     for key in keys[1:]:
         parent = _parent(instance, key)
@@ -36,7 +38,7 @@ def default_key_source(table: Table) -> QueryExpression:
 
 def _parent(instance: Instance, key: ForeignKey) -> Node:
     cls = instance.classes.get(key.parent)
-    model: TableModel = cls.model if cls is not None else instance.model(key.parent)
+    model: TableModel = cls.class_model() if cls is not None else instance.model(key.parent)
     return nodes.project(nodes.base(model), tuple(nodes.Column(own, theirs) for own, theirs in key.columns))
 
 
@@ -71,8 +73,8 @@ def todo(table: Table, restrictions: Sequence[object] = ()) -> Todo:
     DataJointError
         If the key source is no query, or has none of the table's key attributes.
     """
-    source = table.key_source  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportAttributeAccessIssue]
-    if isinstance(source, type) and issubclass(source, QueryExpression):
+    source: object = getattr(table, "key_source", None)
+    if isinstance(source, TableMeta):
         source = source()
     if not isinstance(source, QueryExpression):
         raise DataJointError(f"{table.class_name}.key_source must be a table or a query, not {source!r}")
@@ -82,9 +84,9 @@ def todo(table: Table, restrictions: Sequence[object] = ()) -> Todo:
     target = nodes.project(nodes.base(table.model), tuple(nodes.Column(n, n) for n in table.primary_key))
     shared = shared_attributes(keys.heading, target.heading, operation="restrict")
     if not shared:
+        own, theirs = ", ".join(table.primary_key), ", ".join(keys.primary_key)
         raise DataJointError(
-            f"{table.class_name}.key_source has the key ({', '.join(keys.primary_key)}), which has nothing in "
-            f"common with the table's ({', '.join(table.primary_key)})"
+            f"{table.class_name}.key_source has the key ({theirs}), which shares nothing with the table's ({own})"
         )
     node = nodes.restrict(keys.node, Not(Matches(target, shared)))
     return Todo(keys, QueryExpression(table.instance, node, keys.values))

@@ -39,23 +39,23 @@ class Observer(Protocol):
     """Whoever wants to hear how a populate comes along."""
 
     def begin(self, table: str, pending: int) -> None:
-        """A table is about to be computed, with so many keys to make."""
+        """Hear that a table is about to be computed, with so many keys to make."""
         ...
 
     def done(self, table: str, key: Key) -> None:
-        """A key was made and committed."""
+        """Hear that a key was made and committed."""
         ...
 
     def skipped(self, table: str, key: Key) -> None:
-        """A key was made by somebody else meanwhile."""
+        """Hear that a key was made by somebody else meanwhile."""
         ...
 
     def failed(self, table: str, key: Key, error: BaseException) -> None:
-        """The make of a key failed; nothing of it is left."""
+        """Hear that the make of a key failed; nothing of it is left."""
         ...
 
     def end(self, table: str) -> None:
-        """The table has come to its end, or was interrupted."""
+        """Hear that the table has come to its end, or was interrupted."""
         ...
 
 

@@ -72,9 +72,9 @@ def make_key(table: Table, key: Key, make_kwargs: Mapping[str, Any]) -> Outcome:
 
 def _call_make(table: Any, key: Key, make_kwargs: Mapping[str, Any]) -> None:
     """Call make; a generator (fetch, compute and insert in one function) is run to its end."""
-    result = table.make(key, **make_kwargs)
+    result: Any = table.make(key, **make_kwargs)
     if inspect.isgenerator(result):
-        value: object = None
+        value: Any = None
         try:
             while True:
                 value = result.send(value)

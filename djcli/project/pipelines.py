@@ -84,6 +84,8 @@ def load_pipelines(given: Sequence[str] = (), start: Path | None = None) -> Pipe
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         raise PipelineError(f"{failures[0]}{more}") from failures[0].error
     schemas = tuple(_schemas(modules.values()))
+    for schema in schemas:  # a module imported before knows the database of that time
+        schema.activate(schema.name)
     failed = {failure.module for failure in failures}
     # a module that failed half-way may have added classes to a schema that it shares with others
     tables = tuple(table for schema in schemas for table in schema.tables if table.__module__ not in failed)

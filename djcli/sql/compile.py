@@ -269,7 +269,9 @@ def order_by(select: Select, order: Sequence[n.Order]) -> sql.Composed:
     if not order:
         return sql.Composed([])
     terms = [
-        select.outputs[term.name].expression + sql.SQL(" DESC") if term.descending else select.outputs[term.name].expression
+        select.outputs[term.name].expression + sql.SQL(" DESC")
+        if term.descending
+        else select.outputs[term.name].expression
         for term in order
     ]
     return sql.SQL(" ORDER BY ") + sql.SQL(", ").join(terms)

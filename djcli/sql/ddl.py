@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import LiteralString, NamedTuple
 
@@ -124,6 +124,22 @@ def physical_indexes(model: TableModel) -> tuple[Index, ...]:
             covering.append(attributes)
             found[Index(attributes)] = None
     return tuple(found)
+
+
+def declared_indexes(model: TableModel) -> tuple[Index, ...]:
+    """Return those of a model's indexes that do not merely do what its foreign keys ask for anyway."""
+    unique_keys = {key.attributes for key in model.foreign_keys if key.unique}
+    serving = {key.attributes for key in model.foreign_keys}
+    declared: list[Index] = []
+    for index in dict.fromkeys(model.indexes):
+        if index.unique and index.attributes in unique_keys:
+            continue
+        if not index.unique and index.attributes in serving:
+            others = tuple(other for other in model.indexes if other != index)
+            if index in physical_indexes(replace(model, indexes=others)):
+                continue
+        declared.append(index)
+    return tuple(declared)
 
 
 def primary_key(model: TableModel) -> tuple[str, ...]:

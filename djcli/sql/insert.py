@@ -25,7 +25,9 @@ class OnDuplicate(Enum):
 def insert_rows(model: TableModel, names: tuple[str, ...], on_duplicate: OnDuplicate) -> str:
     """Return the INSERT of rows given as one array for each of the named attributes (``%(c0)s`` …)."""
     if not names:
-        return (_target(model, ()) + sql.SQL("DEFAULT VALUES") + _conflict(model, (), on_duplicate)).as_string()
+        return (
+            _target(model, ()) + sql.SQL("DEFAULT VALUES") + _conflict(model, (), on_duplicate)
+        ).as_string()
     arrays = [
         sql.SQL("{}::{}[]").format(sql.Placeholder(f"c{i}"), comparison_type(model[name].type))
         for i, name in enumerate(names)

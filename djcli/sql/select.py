@@ -77,7 +77,9 @@ class Select:
         """Whether every name (every output, by default) is bare."""
         return all(self.is_bare(name) for name in (self.outputs if names is None else names))
 
-    def render(self, names: Iterable[str] | None = None, *, tail: sql.Composable | None = None) -> sql.Composed:
+    def render(
+        self, names: Iterable[str] | None = None, *, tail: sql.Composable | None = None
+    ) -> sql.Composed:
         """Return the statement, with the named columns in order (all of them by default)."""
         columns = [self._column(name) for name in (self.outputs if names is None else names)]
         parts: list[sql.Composable] = [

@@ -1,4 +1,4 @@
-"""`either`: methods that work on a class as on its instance, so that ``Session.head()`` is ``Session().head()``."""
+"""`either`: methods that work on a class as on its instance: ``Session.head()`` is ``Session().head()``."""
 
 from __future__ import annotations
 

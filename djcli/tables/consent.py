@@ -8,7 +8,7 @@ from djcli.errors import RefusedError
 from djcli.settings import config
 
 
-def must_ask(prompt: bool | None) -> bool:  # noqa: FBT001 - the reference's meaning: None leaves it to the settings
+def must_ask(prompt: bool | None) -> bool:
     """Whether to ask: as told, or by the setting ``safemode``."""
     return bool(config["safemode"]) if prompt is None else prompt
 

@@ -30,14 +30,14 @@ def declare(instance: Instance, classes: Iterable[TableClass]) -> list[TableId]:
         The tables that were declared, parents first.
     """
     wanted = _with_parents(instance, classes)
-    order = Graph(cls.model for cls in wanted.values()).topological_order(wanted)
+    order = Graph(cls.class_model() for cls in wanted.values()).topological_order(wanted)
     connection = instance.connection
     with connection.transaction:
-        connection.rows(sql.SQL("SELECT pg_advisory_xact_lock({})").format(sql.Literal(DECLARATION_LOCK)))
+        lock_declarations(instance)
         schemas = sorted({table.schema for table in order})
         catalog = load(connection, schemas)
         missing = [table for table in order if table not in catalog.tables]
-        models = [wanted[table].model for table in missing]
+        models = [wanted[table].class_model() for table in missing]
         statements: list[sql.Composable] = [create_schema(s) for s in schemas if s not in catalog.schemas]
         statements += create_tables(models, catalog.existing)
         statements += lineage_statements(models)
@@ -50,16 +50,22 @@ def declare(instance: Instance, classes: Iterable[TableClass]) -> list[TableId]:
     return missing
 
 
+def lock_declarations(instance: Instance) -> None:
+    """Wait until no other transaction declares tables, and keep others waiting until this one ends."""
+    statement = sql.SQL("SELECT pg_advisory_xact_lock({})").format(sql.Literal(DECLARATION_LOCK))
+    instance.connection.rows(statement)
+
+
 def _with_parents(instance: Instance, classes: Iterable[TableClass]) -> dict[TableId, TableClass]:
     """Return classes and those of all tables they refer to, by table."""
     found: dict[TableId, TableClass] = {}
     waiting = list(classes)
     while waiting:
         cls = waiting.pop()
-        model = cls.model
+        model = cls.class_model()
         if model.id in found:
             continue
-        if cls.may_declare:
+        if cls.may_declare():
             found[model.id] = cls
         parents = (key.parent for key in model.foreign_keys)
         waiting += [instance.classes[parent] for parent in parents if parent in instance.classes]
@@ -80,9 +86,9 @@ def ensure(instance: Instance, tables: Iterable[TableId]) -> None:
     instance.known |= catalog.tables.keys()
     missing = [instance.classes[table] for table in unknown if table not in catalog.tables]
     for cls in missing:
-        if not cls.may_declare:
+        if not cls.may_declare():
             raise DataJointError(
-                f"{cls.model.id} is not declared in the database and its schema has create_tables=False"
+                f"{cls.class_model().id} is not declared in the database and its schema has create_tables=False"
             )
     if missing:
         declare(instance, missing)
@@ -93,6 +99,6 @@ def ensure(instance: Instance, tables: Iterable[TableId]) -> None:
 
 
 def _fill(instance: Instance, cls: TableClass) -> None:
-    rows: Sequence[object] = list(cls.rows_to_hold)
+    rows: Sequence[object] = list(cls.rows_to_hold())
     if rows:
-        insert(instance, cls.model, rows, on_duplicate=OnDuplicate.SKIP)
+        insert(instance, cls.class_model(), rows, on_duplicate=OnDuplicate.SKIP)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-
 from djcli.algebra import nodes
 from djcli.algebra.conditions import Any as AnyOf
 from djcli.algebra.conditions import Matches
@@ -62,7 +61,7 @@ def delete(table: Any, *, prompt: bool | None, part_integrity: str, transaction:
         transaction = False
     affected = cascade(table)
     counts = count(connection, affected)
-    _check_parts(table, affected, counts, part_integrity)
+    _check_parts(affected, counts, part_integrity)
     total = counts[table.id]
     if must_ask(prompt):
         if not any(counts.values()):
@@ -119,7 +118,7 @@ def count(connection: Any, affected: Affected) -> dict[TableId, int]:
     return dict(zip(affected, map(int, row), strict=True))
 
 
-def _check_parts(table: Any, affected: Affected, counts: dict[TableId, int], part_integrity: str) -> None:
+def _check_parts(affected: Affected, counts: dict[TableId, int], part_integrity: str) -> None:
     """Refuse to delete rows of a part whose master is not deleted from."""
     if part_integrity != "enforce":
         return
@@ -146,5 +145,3 @@ def _freeze(table: Any, affected: Affected) -> None:
         f"the restriction reads {', '.join(map(str, read_too))}, which loses rows too; restrict by the keys "
         "instead: table & restricted.keys()"
     )
-
-

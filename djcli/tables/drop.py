@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from djcli.catalog.introspect import count_rows, load
+from djcli.catalog.snapshot import Catalog
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError
 from djcli.names import Tier, display_name, split_table_name
 from djcli.sql import ddl
+from djcli.sql.ddl import EnumId
 from djcli.tables.consent import confirm, must_ask
 from djcli.tables.instance import Instance
 
@@ -71,10 +73,19 @@ def drop_tables(instance: Instance, tables: Sequence[TableId]) -> None:
         with_lineage = [t for t in tables if TableId(t.schema, ddl.LINEAGE_TABLE) in catalog.relations]
         statements += ddl.forget_lineage(with_lineage)
         connection.execute(ddl.script(statements))
-        orphaned = catalog.enums_used_only_by(tables)
-        if orphaned:
-            connection.execute(ddl.script([ddl.drop_enum(*enum) for enum in orphaned]))
+        for enum in _orphaned_enums(catalog, tables):
+            connection.execute(ddl.drop_enum(*enum))
     instance.forget()
+
+
+def _orphaned_enums(catalog: Catalog, dropped: Sequence[TableId]) -> list[EnumId]:
+    """Return the enum types of the schemas that only the dropped tables used."""
+    used: dict[bool, set[EnumId]] = {True: set(), False: set()}
+    for table, model in catalog.tables.items():
+        used[table in dropped] |= {
+            EnumId(a.type.enum_schema or table.schema, a.type.column) for a in model if a.type.is_enum
+        }
+    return sorted(used[True] - used[False])
 
 
 def drop(instance: Instance, table: TableId, *, prompt: bool | None, part_integrity: str) -> None:
@@ -82,7 +93,8 @@ def drop(instance: Instance, table: TableId, *, prompt: bool | None, part_integr
     parts = split_table_name(table.name)
     if part_integrity == "enforce" and parts is not None and parts[0] is Tier.PART:
         raise DataJointError(
-            f"{table} is a part: drop its master {display_name(parts[2] or '')}, or pass part_integrity='ignore'"
+            f"{table} is a part: drop its master {display_name(parts[2] or '')}, "
+            "or pass part_integrity='ignore'"
         )
     plan = plan_drop(instance, [table])
     if not plan.rows:

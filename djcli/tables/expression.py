@@ -21,6 +21,7 @@ from djcli.tables.fetch import OrderBy, Query, array, columns, read_order, struc
 from djcli.tables.instance import Instance
 from djcli.tables.preview import preview_html, preview_text
 
+
 class Top:
     """``expression & dj.Top(limit, order_by, offset)``: the first rows in an order.
 
@@ -66,7 +67,7 @@ class QueryExpression:
     @property
     def node(self) -> Node:
         """The structure of the expression."""
-        assert self._node is not None  # noqa: S101 - only tables start without one, and override this
+        assert self._node is not None
         return self._node
 
     @property
@@ -122,7 +123,7 @@ class QueryExpression:
         return restricted
 
     @either
-    def restrict(self, restriction: object, semantic_check: bool = True) -> Any:  # noqa: FBT001, FBT002 - the reference's signature
+    def restrict(self, restriction: object, semantic_check: bool = True) -> Any:
         """Return the rows for which `restriction` holds.
 
         Parameters
@@ -167,9 +168,9 @@ class QueryExpression:
     def join(
         self,
         other: object,
-        semantic_check: bool = True,  # noqa: FBT001, FBT002 - the reference's signature
-        left: bool = False,  # noqa: FBT001, FBT002 - the reference's signature
-        allow_nullable_pk: bool = False,  # noqa: FBT001, FBT002 - the reference's signature
+        semantic_check: bool = True,
+        left: bool = False,
+        allow_nullable_pk: bool = False,
     ) -> QueryExpression:
         """Return the natural join.
 
@@ -189,12 +190,14 @@ class QueryExpression:
         shared = shared_attributes(a, b, operation="join", semantic_check=semantic_check)
         if left and not allow_nullable_pk and not all(name in a for name in b.primary_key):
             missing = ", ".join(name for name in b.primary_key if name not in a)
-            raise DataJointError(f"a left join would leave {missing} null in the primary key; join the other way round")
+            raise DataJointError(
+                f"a left join would leave {missing} null in the primary key; join the other way round"
+            )
         node = nodes.join(self.node, other.node, shared, left=left)
         return QueryExpression(self.instance, node, self.values + other.values)
 
     @either
-    def extend(self, other: object, semantic_check: bool = True) -> QueryExpression:  # noqa: FBT001, FBT002 - the reference's signature
+    def extend(self, other: object, semantic_check: bool = True) -> QueryExpression:
         """Return every row with the attributes of the one row of `other` that it determines, or nulls."""
         return self.join(other, semantic_check=semantic_check, left=True)
 
@@ -266,7 +269,7 @@ class QueryExpression:
         order_by: OrderBy = None,
         limit: int | None = None,
         offset: int | None = None,
-        squeeze: bool = False,  # noqa: FBT001, FBT002 - the reference's signature
+        squeeze: bool = False,
     ) -> list[dict[str, Any]]:
         """Return all rows as dicts.
 
@@ -330,7 +333,9 @@ class QueryExpression:
         found = columns(self.heading, fetched, rows)
         arrays = tuple(array(self.heading[name], found[name]) for name in attrs)
         if include_key:
-            return [dict(zip(keys, row, strict=True)) for row in zip(*(found[k] for k in keys), strict=True)], *arrays
+            return [
+                dict(zip(keys, row, strict=True)) for row in zip(*(found[k] for k in keys), strict=True)
+            ], *arrays
         return arrays[0] if len(arrays) == 1 else arrays
 
     @either
@@ -363,7 +368,7 @@ class QueryExpression:
         return f"a query of {tables}" + (f" with {shown}" if shown else "")
 
     @either
-    def cursor(self, as_dict: bool = False) -> Iterator[Any]:  # noqa: FBT001, FBT002 - the reference's signature
+    def cursor(self, as_dict: bool = False) -> Iterator[Any]:
         """Iterate over rows in flat memory, as tuples or as dicts."""
         return iter(self) if as_dict else self.query.stream()
 
@@ -378,10 +383,12 @@ class QueryExpression:
         width
             How wide a column may be; by default the setting ``display.width``.
         """
-        limit = config["display.limit"] if limit is None else limit
+        limit = int(config["display.limit"] if limit is None else limit)
         rows = self.query.rows(None, "KEY", limit + 1)
         count = self._shown_count(rows, limit)
-        return preview_text(self.heading, rows[:limit], limit < len(rows), count, width or config["display.width"])
+        return preview_text(
+            self.heading, rows[:limit], limit < len(rows), count, width or config["display.width"]
+        )
 
     def _shown_count(self, rows: Sequence[object], limit: int) -> int | None:
         if not config["display.show_tuple_count"]:
@@ -394,7 +401,9 @@ class QueryExpression:
     def _repr_html_(self) -> str:
         limit = config["display.limit"]
         rows = self.query.rows(None, "KEY", limit + 1)
-        return preview_html(self.heading, rows[:limit], limit < len(rows), self._shown_count(rows, limit), self._title())
+        return preview_html(
+            self.heading, rows[:limit], limit < len(rows), self._shown_count(rows, limit), self._title()
+        )
 
     def _title(self) -> str:
         return ""

@@ -147,7 +147,7 @@ _DTYPES = {
 
 
 def array(attribute: HeadingAttribute, values: list[Any]) -> np.ndarray[Any, Any]:
-    """Return a column as an array: numbers and booleans as such, text as text, anything with nulls as objects."""
+    """Return a column as an array: numbers, booleans and text as such, anything with nulls as objects."""
     import numpy as np  # heavy, and not needed to declare or to populate
 
     if None not in values:
@@ -156,7 +156,7 @@ def array(attribute: HeadingAttribute, values: list[Any]) -> np.ndarray[Any, Any
             return np.array(values, dtype=dtype)
         if attribute.type.name in ("char", "varchar", "enum"):
             return np.array(values, dtype=str)
-        kinds = {type(value) for value in values}
+        kinds: set[type] = {type(value) for value in values}
         if len(kinds) == 1 and kinds <= {int, float, bool, str}:
             return np.array(values)
     column = np.empty(len(values), dtype=object)
@@ -180,11 +180,13 @@ def structured_array(heading: Heading, rows: list[Row]) -> np.ndarray[Any, Any]:
     dtype: list[tuple[str, Any]] = []
     for attribute in heading:
         kind = array(attribute, found[attribute.name]).dtype
-        if kind == object and attribute.type.name in _DTYPES and attribute.type.name != "bool":
+        if kind.kind == "O" and attribute.type.name in _DTYPES and attribute.type.name != "bool":
             kind = np.dtype("float64")
             found[attribute.name] = [np.nan if v is None else v for v in found[attribute.name]]
         dtype.append((attribute.name, object if kind.kind == "U" else kind))
     result = np.empty(len(rows), dtype=dtype)
     for name, values in found.items():
-        result[name] = array(heading[name], values) if dtype[heading.names.index(name)][1] is object else values
+        result[name] = (
+            array(heading[name], values) if dtype[heading.names.index(name)][1] is object else values
+        )
     return result

@@ -64,7 +64,7 @@ def insert(
     if isinstance(rows, Expression):
         _insert_expression(instance, model, rows, on_duplicate, ignore_extra_fields=ignore_extra_fields)
         return
-    source = _encoded(model, _rows(rows), ignore_extra_fields=ignore_extra_fields)
+    source = encode_rows(model, _rows(rows), ignore_extra_fields=ignore_extra_fields)
     size = chunk_size or CHUNK
     first = list(islice(source, size))
     if not first:
@@ -128,9 +128,8 @@ def _insert_expression(
 def _rows(rows: object) -> Iterable[object]:
     """Return an iterator over rows of whatever kind."""
     if isinstance(rows, (str, bytes, Mapping)):
-        raise DataJointError(
-            f"insert takes many rows, not one {type(rows).__name__}; insert one row with insert1"
-        )
+        kind = type(cast(object, rows)).__name__
+        raise DataJointError(f"insert takes many rows, not one {kind}; insert one row with insert1")
     if hasattr(rows, "columns") and hasattr(rows, "to_dict"):  # pandas
         frame = cast(Any, rows)
         indexed = frame.index.names != [None]
@@ -142,7 +141,7 @@ def _rows(rows: object) -> Iterable[object]:
     return cast(Iterable[object], rows)
 
 
-def _encoded(
+def encode_rows(
     model: TableModel, rows: Iterable[object], *, ignore_extra_fields: bool
 ) -> Iterator[EncodedRow]:
     known = encoders(model)
@@ -206,7 +205,9 @@ def _check_complete(model: TableModel, names: Sequence[str], where: str) -> None
 
 
 def _unknown(model: TableModel, name: str) -> str:
-    return f"there is no attribute {name!r}{did_you_mean(name, model.names)} (they are {', '.join(model.names)})"
+    return (
+        f"there is no attribute {name!r}{did_you_mean(name, model.names)} (they are {', '.join(model.names)})"
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -1,12 +1,12 @@
-"""`Instance`: one database and the table classes that live in it; the default one serves ``import djcli as dj``."""
+"""`Instance`: one database and the table classes that live in it, and the default one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Protocol
 
-from djcli.catalog.snapshot import Catalog
 from djcli.catalog.introspect import load
+from djcli.catalog.snapshot import Catalog
 from djcli.database.connection import Connection
 from djcli.definition.model import TableId, TableModel
 from djcli.errors import DataJointError, MissingTableError
@@ -20,19 +20,16 @@ class TableClass(Protocol):
     __module__: str
     __qualname__: str
 
-    @property
-    def model(self) -> TableModel:
-        """The table as the class defines it."""
+    def class_model(self) -> TableModel:
+        """Return the table as the class defines it."""
         ...
 
-    @property
     def may_declare(self) -> bool:
         """Whether its schema lets it be declared on first use."""
         ...
 
-    @property
     def rows_to_hold(self) -> Iterable[object]:
-        """The contents of a lookup table; empty for any other."""
+        """Return the contents of a lookup table; nothing for any other."""
         ...
 
 
@@ -95,9 +92,8 @@ class Instance:
         model = self.catalog(table.schema).tables.get(table)
         if model is None:
             known = [name.name for name in self.catalog(table.schema).tables if name.schema == table.schema]
-            raise MissingTableError(
-                f"there is no table {table.name!r} in schema {table.schema!r}{did_you_mean(table.name, known)}"
-            )
+            near = did_you_mean(table.name, known)
+            raise MissingTableError(f"there is no table {table.name!r} in schema {table.schema!r}{near}")
         return model
 
     def register(self, cls: TableClass, table: TableId) -> None:
@@ -123,7 +119,7 @@ _default: Instance | None = None
 
 def default_instance() -> Instance:
     """Return the instance that `conn` and every schema without a connection of its own use."""
-    global _default  # noqa: PLW0603 - the one default, replaceable
+    global _default
     if _default is None:
         _default = Instance()
     return _default
@@ -131,7 +127,7 @@ def default_instance() -> Instance:
 
 def use_instance(instance: Instance | None) -> None:
     """Replace the default instance; None means a new one at the next use."""
-    global _default  # noqa: PLW0603 - the one default, replaceable
+    global _default
     _default = instance
 
 

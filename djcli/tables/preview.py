@@ -12,7 +12,11 @@ _PADDING = 4
 
 
 def preview_text(
-    heading: Heading, rows: Sequence[Sequence[Any]], more: bool, total: int | None, width: int  # noqa: FBT001 - private use
+    heading: Heading,
+    rows: Sequence[Sequence[Any]],
+    more: bool,
+    total: int | None,
+    width: int,
 ) -> str:
     """Return rows as a text table: key attributes starred, long values cut.
 
@@ -36,7 +40,9 @@ def preview_text(
     ]
     titles = [("*" if attribute.in_key else "") + attribute.name for attribute in heading]
     lines = [
-        " ".join(title.ljust(w)[: max(w, len(title))] for title, w in zip(titles, widths, strict=True)).rstrip(),
+        " ".join(
+            title.ljust(w)[: max(w, len(title))] for title, w in zip(titles, widths, strict=True)
+        ).rstrip(),
         " ".join("+" + "-" * (w - 2) + "+" for w in widths),
     ]
     lines += [
@@ -56,7 +62,7 @@ def cell(attribute: HeadingAttribute, value: Any) -> str:
         return "None"
     if attribute.type.codec is not None:
         return f"<{attribute.type.codec}>"
-    if isinstance(value, (bytes, memoryview)):
+    if isinstance(value, bytes):
         return f"<{len(value)} bytes>"
     return str(value).replace("\n", "\\n").replace("\t", "\\t")
 
@@ -76,14 +82,21 @@ _STYLE = """<style>
 
 
 def preview_html(
-    heading: Heading, rows: Sequence[Sequence[Any]], more: bool, total: int | None, title: str = ""  # noqa: FBT001 - private use
+    heading: Heading,
+    rows: Sequence[Sequence[Any]],
+    more: bool,
+    total: int | None,
+    title: str = "",
 ) -> str:
     """Return rows as an HTML table; the parameters are those of `preview_text`, with a title above."""
     head = "".join(
-        f'<th{" class=key" if a.in_key else ""} title="{escape(a.comment)}">{escape(a.name)}</th>' for a in heading
+        f'<th{" class=key" if a.in_key else ""} title="{escape(a.comment)}">{escape(a.name)}</th>'
+        for a in heading
     )
     body = "\n".join(
-        "<tr>" + "".join(f"<td>{escape(cell(a, v))}</td>" for a, v in zip(heading, row, strict=True)) + "</tr>"
+        "<tr>"
+        + "".join(f"<td>{escape(cell(a, v))}</td>" for a, v in zip(heading, row, strict=True))
+        + "</tr>"
         for row in rows
     )
     parts = [_STYLE, f"<b>{escape(title)}</b>" if title else ""]

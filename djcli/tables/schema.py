@@ -143,15 +143,21 @@ class Schema:
     def __call__(self, cls: T, *, context: Mapping[str, object] | None = None) -> T:
         """Make a class a table of this schema; its parts come along."""
         if not issubclass(cls, Table):
-            raise DataJointError(f"@schema needs a table class, and {cls.__name__} is none: derive it from dj.Manual or its kin")
+            raise DataJointError(
+                f"@schema needs a table class, and {cls.__name__} is none: derive it from dj.Manual or the like"
+            )
         if issubclass(cls, Part):
-            raise DataJointError(f"{cls.__name__} is a part: nest it in its master's class instead of decorating it")
+            raise DataJointError(
+                f"{cls.__name__} is a part: nest it in its master's class instead of decorating it"
+            )
         self.context |= dict(context or {})
         self._add(cls)
         for name, part in list(vars(cls).items()):
             if isinstance(part, type) and issubclass(part, Part):
                 if any(isinstance(v, type) and issubclass(v, Part) for v in vars(part).values()):
-                    raise DataJointError(f"{cls.__name__}.{name} has a part of its own; a part cannot have parts")
+                    raise DataJointError(
+                        f"{cls.__name__}.{name} has a part of its own; a part cannot have parts"
+                    )
                 part.master = cls
                 self._add(part)
         return cls
@@ -192,10 +198,10 @@ class Schema:
 
     def _tables_in_database(self) -> list[TableId]:
         catalog = self.instance.fresh_catalog(self.name)
-        own = [table for table in catalog.pipeline_tables() if table.schema == self.name]
+        own = [table for table in catalog.pipeline_tables if table.schema == self.name]
         return list(catalog.graph.topological_order(own))
 
-    def drop(self, prompt: bool | None = None) -> None:  # noqa: FBT001 - the reference's signature
+    def drop(self, prompt: bool | None = None) -> None:
         """Drop the schema with all of its tables.
 
         Parameters
@@ -227,7 +233,7 @@ class Schema:
 
     def diagram_graph(self) -> Graph:
         """Return the graph of all tables known to this database's classes."""
-        return Graph(cls.model for cls in self.instance.classes.values())
+        return Graph(cls.class_model() for cls in self.instance.classes.values())
 
     def diagram_nodes(self) -> Iterator[TableId]:
         """Yield the tables of the schema."""
@@ -247,6 +253,3 @@ def list_schemas(connection: Connection | None = None) -> list[str]:
         The connection to ask; the default one otherwise.
     """
     return list(read_schemas(connection or default_instance().connection))
-
-
-

@@ -90,17 +90,6 @@ class TableMeta(type):
         return cast("type[Table]", cls).label_of_class()
 
     @property
-    def may_declare(cls) -> bool:
-        """Whether it has a definition, and its schema allows declaring on first use."""
-        table = cast("type[Table]", cls)
-        return table.definition is not None and table.schema.create_tables
-
-    @property
-    def rows_to_hold(cls) -> Iterable[object]:
-        """The contents of a lookup table; empty for any other."""
-        return cls._new().contents if cast("type[Table]", cls).tier is Tier.LOOKUP else ()
-
-    @property
     def key_source(cls) -> Any:
         """What is to be computed; Computed and Imported tables have it."""
         return cls._new().key_source
@@ -232,6 +221,16 @@ class Table(QueryExpression, metaclass=TableMeta):
         return table
 
     @classmethod
+    def may_declare(cls) -> bool:
+        """Whether it has a definition, and its schema allows declaring on first use."""
+        return cls.definition is not None and cls.bound_schema().create_tables
+
+    @classmethod
+    def rows_to_hold(cls) -> Iterable[object]:
+        """Return the contents of a lookup table; nothing for any other."""
+        return cls().contents if cls.tier is Tier.LOOKUP else ()
+
+    @classmethod
     def parse(cls) -> None:
         """Read the definition, so that a mistake in it is known at once.
 
@@ -243,7 +242,9 @@ class Table(QueryExpression, metaclass=TableMeta):
         if cls.definition is None:
             return
         if not isinstance(cls.definition, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
-            raise DataJointError(f"{cls.__qualname__}.definition must be text, not {type(cls.definition).__name__}")
+            raise DataJointError(
+                f"{cls.__qualname__}.definition must be text, not {type(cls.definition).__name__}"
+            )
         try:
             cls._parsed = parse_definition(cls.definition)
         except DefinitionError as error:
@@ -254,12 +255,12 @@ class Table(QueryExpression, metaclass=TableMeta):
         """Return the model; see the property `model`."""
         if "_cached_model" not in cls.__dict__:
             cls._cached_model = cls._resolve() if cls._parsed is not None else cls._model_in_database()
-        assert cls._cached_model is not None  # noqa: S101 - set by the line above
+        assert cls._cached_model is not None
         return cls._cached_model
 
     @classmethod
     def _resolve(cls) -> TableModel:
-        assert cls._parsed is not None  # noqa: S101 - the caller has seen it
+        assert cls._parsed is not None
         try:
             model = resolve(cls._parsed, cls.class_id(), cls.find_parent)
         except DefinitionError as error:
@@ -292,8 +293,8 @@ class Table(QueryExpression, metaclass=TableMeta):
         """
         if text == "master" and cls.master is not None:
             return cls.master.model
-        found: Any = cls._lookup(text)
-        if not (isinstance(found, type) and issubclass(found, Table)):
+        found = cls._lookup(text)
+        if not isinstance(found, TableMeta):
             if found is not None:
                 raise DataJointError(f"{text} is a {type(found).__name__}, not a table")
             known = [other.class_label for other in cls.bound_schema().tables]
@@ -323,7 +324,7 @@ class Table(QueryExpression, metaclass=TableMeta):
         declare(self.instance, [type(self)])
 
     @either
-    def describe(self, context: object = None, printout: bool = False) -> str:  # noqa: ARG002, FBT001, FBT002 - the reference's signature
+    def describe(self, context: object = None, printout: bool = False) -> str:  # noqa: ARG002 - the reference's signature
         """Return the definition, as it can be written in a class.
 
         Parameters
@@ -337,7 +338,7 @@ class Table(QueryExpression, metaclass=TableMeta):
         return text
 
     @either
-    def drop(self, prompt: bool | None = None, part_integrity: str = "enforce") -> None:  # noqa: FBT001 - the reference's signature
+    def drop(self, prompt: bool | None = None, part_integrity: str = "enforce") -> None:
         """Drop the table and all that depend on it, with their rows.
 
         Parameters
@@ -360,10 +361,10 @@ class Table(QueryExpression, metaclass=TableMeta):
     def insert(
         self,
         rows: object,
-        replace: bool = False,  # noqa: FBT001, FBT002 - the reference's signature
-        skip_duplicates: bool = False,  # noqa: FBT001, FBT002 - the reference's signature
-        ignore_extra_fields: bool = False,  # noqa: FBT001, FBT002 - the reference's signature
-        allow_direct_insert: bool | None = None,  # noqa: FBT001 - the reference's signature
+        replace: bool = False,
+        skip_duplicates: bool = False,
+        ignore_extra_fields: bool = False,
+        allow_direct_insert: bool | None = None,
         chunk_size: int | None = None,
     ) -> None:
         """Insert rows, all or none.
@@ -417,8 +418,8 @@ class Table(QueryExpression, metaclass=TableMeta):
     @either
     def delete(
         self,
-        transaction: bool = True,  # noqa: FBT001, FBT002 - the reference's signature
-        prompt: bool | None = None,  # noqa: FBT001 - the reference's signature
+        transaction: bool = True,
+        prompt: bool | None = None,
         part_integrity: str = "enforce",
     ) -> int:
         """Delete the rows and all that depend on them.
@@ -442,7 +443,7 @@ class Table(QueryExpression, metaclass=TableMeta):
         return deleting.delete(self, prompt=prompt, part_integrity=part_integrity, transaction=transaction)
 
     @either
-    def delete_quick(self, get_count: bool = False) -> int | None:  # noqa: FBT001, FBT002 - the reference's signature
+    def delete_quick(self, get_count: bool = False) -> int | None:
         """Delete the rows without asking; refused while others depend on them."""
         self.ensure_declared()
         count = deleting.delete_rows(self)

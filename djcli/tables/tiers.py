@@ -7,7 +7,7 @@ from typing import ClassVar
 from djcli.names import Tier
 from djcli.tables.table import Table
 
-TIER_CLASSES: dict[Tier, type[Table]] = {}
+tier_classes: dict[Tier, type[Table]] = {}
 """The base class of each tier; `djcli.populate` adds those it computes."""
 
 
@@ -29,4 +29,4 @@ class Part(Table):
     tier: ClassVar[Tier] = Tier.PART
 
 
-TIER_CLASSES |= {Tier.MANUAL: Manual, Tier.LOOKUP: Lookup, Tier.PART: Part}
+tier_classes.update({Tier.MANUAL: Manual, Tier.LOOKUP: Lookup, Tier.PART: Part})

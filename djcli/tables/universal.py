@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from djcli.algebra import nodes
 from djcli.algebra.projection import read_computed
 from djcli.algebra.restriction import Expression
@@ -34,8 +36,7 @@ class U:
         if not isinstance(given, Expression):
             raise DataJointError(f"{self!r} needs a table or a query, not {given!r}")
         given.node.heading.check(self.names)
-        instance: Instance = given.instance  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-        return given, instance
+        return given, cast(Any, given).instance
 
     def __and__(self, table: object) -> QueryExpression:
         given, instance = self._expression(table)
@@ -60,7 +61,9 @@ class U:
     aggregate = aggr
 
     def __mul__(self, table: object) -> QueryExpression:
-        raise DataJointError(f"{self!r} * table has no meaning here; to add attributes to the key use table.proj")
+        raise DataJointError(
+            f"{self!r} * table has no meaning here; to add attributes to the key use table.proj"
+        )
 
     def __sub__(self, table: object) -> QueryExpression:
         raise DataJointError(f"{self!r} - table would be infinite; subtract from a table instead")

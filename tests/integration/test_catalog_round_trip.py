@@ -36,8 +36,10 @@ def quoted(text: str) -> str:
 
 
 PLAIN_TYPES = st.sampled_from(
-    ["int8", "int16", "int32", "int64", "float32", "float64", "bool", "date", "datetime", "datetime(3)"]
-    + ["uuid", "json", "bytes", "varchar(12)", "char(12)", "decimal(9,3)", "text", "integer", "bigint"]
+    [
+        *("int8", "int16", "int32", "int64", "float32", "float64", "bool", "date", "datetime", "datetime(3)"),
+        *("uuid", "json", "bytes", "varchar(12)", "char(12)", "decimal(9,3)", "text", "integer", "bigint"),
+    ]
 )
 ENUM_TYPES = LABELS.map(lambda labels: f"enum({', '.join(map(quoted, labels))})")
 KEY_TYPES = st.one_of(st.sampled_from(["int32", "varchar(12)", "uuid", "date", "int8"]), ENUM_TYPES)

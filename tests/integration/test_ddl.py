@@ -62,18 +62,21 @@ def text_of(name: str, **others: str) -> list[str]:
 
 def test_statements_read_as_the_physical_schema_has_them() -> None:
     """Types, defaults, keys, the names of indexes, comments: one statement each."""
-    assert text_of("session") == [
-        'CREATE TABLE "lab"."session" (\n'
-        '  "subject_id" character varying(16) NOT NULL,\n'
-        '  "session" integer NOT NULL,\n'
-        '  "method" character varying(16),\n'
-        '  "companion" character varying(16) NOT NULL,\n'
-        '  PRIMARY KEY ("subject_id", "session"),\n'
-        '  FOREIGN KEY ("subject_id") REFERENCES "lab"."subject" ("subject_id")'
-        " ON UPDATE CASCADE ON DELETE RESTRICT,\n"
-        '  FOREIGN KEY ("method") REFERENCES "lab"."#method" ("method") ON UPDATE CASCADE ON DELETE RESTRICT,\n'
-        '  FOREIGN KEY ("companion") REFERENCES "lab"."subject" ("subject_id")'
-        " ON UPDATE CASCADE ON DELETE RESTRICT\n)",
+    table, *others = text_of("session")
+    action = "ON UPDATE CASCADE ON DELETE RESTRICT"
+    assert table.splitlines() == [
+        'CREATE TABLE "lab"."session" (',
+        '  "subject_id" character varying(16) NOT NULL,',
+        '  "session" integer NOT NULL,',
+        '  "method" character varying(16),',
+        '  "companion" character varying(16) NOT NULL,',
+        '  PRIMARY KEY ("subject_id", "session"),',
+        f'  FOREIGN KEY ("subject_id") REFERENCES "lab"."subject" ("subject_id") {action},',
+        f'  FOREIGN KEY ("method") REFERENCES "lab"."#method" ("method") {action},',
+        f'  FOREIGN KEY ("companion") REFERENCES "lab"."subject" ("subject_id") {action}',
+        ")",
+    ]
+    assert others == [
         'CREATE UNIQUE INDEX "idx_session_companion" ON "lab"."session" ("companion")',
         'CREATE INDEX "idx_session_session_subject_id" ON "lab"."session" ("session", "subject_id")',
         'CREATE INDEX "idx_session_method" ON "lab"."session" ("method")',
@@ -91,7 +94,7 @@ def test_defaults_are_quoted_and_null_is_said() -> None:
 
 
 def test_any_text_survives(database_url: str) -> None:
-    """Percent signs, braces, quotes, backslashes and emoji in comments and labels reach the database as they are."""
+    """Percent signs, braces, quotes, backslashes and emoji reach the database as they are."""
     models = parse("lab", LAB)
     with connected(database_url) as connection:
         declare(connection, models.values())
@@ -159,7 +162,7 @@ def test_an_index_is_left_out_only_where_another_serves(
 
 
 def test_index_names_never_collide(database_url: str) -> None:
-    """Joined names are cut to 30 characters; where that makes two alike, within or across tables, a hash is added."""
+    """Joined names are cut to 30 characters; where two are alike, in one table or two, one has a hash."""
     long = "a_very_long_attribute_name_indeed"
     models = parse(
         "lab",

@@ -148,7 +148,7 @@ def both(direction: str = "TB") -> Diagram:
 
 def svg_text(svg: str) -> list[str]:
     """Return the pieces of text that an SVG document shows; raises unless it is XML."""
-    root = ElementTree.fromstring(svg)  # noqa: S314 - our own output
+    root = ElementTree.fromstring(svg)
     return [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
 
 
@@ -214,7 +214,7 @@ def test_direction() -> None:
     """The chain of tables runs across the page or down it; by default as the setting says."""
     places = {}
     for direction in ("LR", "TB"):
-        root = ElementTree.fromstring(both(direction).make_svg())  # noqa: S314 - our own output
+        root = ElementTree.fromstring(both(direction).make_svg())
         texts = {element.text: element for element in root.iter("{http://www.w3.org/2000/svg}text")}
         places[direction] = [
             float(texts["Synapse"].attrib[axis]) - float(texts["Subject"].attrib[axis]) for axis in "xy"

@@ -1,0 +1,112 @@
+"""Following a populate: counts for the report, and a progress bar where there is a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from djcli.cli.console import is_plain
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the keys of one table."""
+
+    table: str
+    done: int = 0
+    skipped: int = 0
+    failures: list[tuple[Mapping[str, Any], BaseException]] = field(
+        default_factory=list[tuple[Mapping[str, Any], BaseException]]
+    )
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        words = [f"{self.done} made"]
+        words += [f"{self.skipped} made by others"] if self.skipped else []
+        words += [f"{len(self.failures)} failed"] if self.failures else []
+        return f"{self.table}: {', '.join(words)} in {self.seconds:.1f} s"
+
+
+class Follower:
+    """Observes the populate of one table after another."""
+
+    def __init__(self) -> None:
+        self.tallies: list[Tally] = []
+        self._bar = Bar()
+        self._started = 0.0
+
+    def begin(self, table: str, pending: int) -> None:
+        """Start to count."""
+        self.tallies.append(Tally(table))
+        self._started = time.monotonic()
+        self._bar.start(table, pending)
+
+    def done(self, table: str, key: Mapping[str, Any]) -> None:  # noqa: ARG002 - the observer's signature
+        """Count a key that was made."""
+        self.tallies[-1].done += 1
+        self._bar.step()
+
+    def skipped(self, table: str, key: Mapping[str, Any]) -> None:  # noqa: ARG002 - the observer's signature
+        """Count a key that somebody else made."""
+        self.tallies[-1].skipped += 1
+        self._bar.step()
+
+    def failed(self, table: str, key: Mapping[str, Any], error: BaseException) -> None:  # noqa: ARG002 - the observer's signature
+        """Keep a key that failed, and why."""
+        self.tallies[-1].failures.append((key, error))
+        self._bar.step()
+
+    def end(self, table: str) -> None:
+        """Stop the clock and take the bar away; also for a table that never began."""
+        self._bar.stop()
+        if self.tallies and self.tallies[-1].table == table:
+            self.tallies[-1].seconds = time.monotonic() - self._started
+
+    @property
+    def failures(self) -> list[tuple[str, Mapping[str, Any], BaseException]]:
+        """All that failed: table, key and error."""
+        return [(tally.table, key, error) for tally in self.tallies for key, error in tally.failures]
+
+
+class Bar:
+    """A progress bar on stderr while a table is computed; nothing where there is no terminal."""
+
+    def __init__(self) -> None:
+        self._progress: Any = None
+
+    def start(self, table: str, pending: int) -> None:
+        """Show it."""
+        if is_plain(sys.stderr) or not pending:
+            return
+        # lazy: start-up time
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        text, numbers = TextColumn("{task.description}"), MofNCompleteColumn()
+        self._progress = Progress(
+            text, BarColumn(), numbers, TimeRemainingColumn(), console=Console(file=sys.stderr), transient=True
+        )
+        self._progress.add_task(escape(table), total=pending)
+        self._progress.start()
+
+    def step(self) -> None:
+        """Count one more."""
+        if self._progress is not None:
+            self._progress.advance(self._progress.task_ids[0])
+
+    def stop(self) -> None:
+        """Take it away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+def talk_to_stderr() -> AbstractContextManager[TextIO | None]:
+    """Send what users' own code prints to stderr for a while: stdout is for data."""
+    return redirect_stdout(sys.stderr) if sys.stdout is not sys.stderr else nullcontext()

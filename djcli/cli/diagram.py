@@ -1,0 +1,52 @@
+"""`djcli diagram`: a picture of the tables."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from djcli.cli import console
+from djcli.cli.options import choice
+from djcli.cli.workspace import TablesArgument, open_workspace
+from djcli.diagram.diagram import Diagram
+
+app = typer.Typer(rich_markup_mode=None)
+
+FORMATS = ("svg", "png", "pdf", "dot", "mermaid", "text")
+
+
+@app.command("diagram")
+def diagram(
+    ctx: typer.Context,
+    tables: TablesArgument = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMATS),
+            help="By default as the file's name says, else text on a terminal and svg elsewhere.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it here.")
+    ] = None,
+) -> None:
+    """Draw the tables and what they depend on."""
+    if format_ is not None:
+        choice("--format", format_, FORMATS)
+    work = open_workspace(ctx)
+    drawing = Diagram.from_sequence(work.select(tables) if tables else work.pipelines.schemas)
+    if output is not None:
+        drawing.save(Path(output).expanduser(), format_)
+        console.note(f"wrote {output}")
+        return
+    on_terminal = sys.stdout.isatty()
+    format_ = format_ or ("text" if on_terminal else "svg")
+    if format_ in ("png", "pdf") and on_terminal:
+        raise typer.BadParameter(
+            f"{format_} is nothing for a terminal: name a file with -o", param_hint="--format"
+        )
+    console.raw(drawing.encode(format_))

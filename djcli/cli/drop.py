@@ -1,0 +1,82 @@
+"""`djcli drop`: tables and all that depends on them, after saying what goes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from djcli.cli import console
+from djcli.cli.workspace import TablesArgument, Workspace, open_workspace
+from djcli.definition.model import TableId
+from djcli.errors import SelectionError
+from djcli.names import Tier, display_name
+from djcli.tables.drop import DropPlan, drop_tables, plan_drop
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("drop")
+def drop(
+    ctx: typer.Context,
+    tables: TablesArgument = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and leave it.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also the tables of the pipelines' schemas that no class declares.")
+    ] = False,
+) -> None:
+    """Drop tables, with all that depends on them."""
+    if tables and everything:
+        raise typer.BadParameter("name tables or give --all, not both")
+    work = open_workspace(ctx)
+    plan = plan_drop(work.instance, _asked(work, tables, everything=everything))
+    if not plan.rows:
+        console.note("nothing to drop: none of the tables is in the database")
+        return
+    _show(plan)
+    if dry_run:
+        return
+    if not yes:
+        rows = sum(plan.rows.values())
+        console.confirm(
+            f"Drop {_counted(len(plan.rows), 'table')} with {_counted(rows, 'row')}?",
+            instead="repeat with --yes",
+        )
+    drop_tables(work.instance, list(plan.rows))
+    console.note(f"dropped {_counted(len(plan.rows), 'table')}")
+
+
+def _asked(work: Workspace, names: list[str] | None, *, everything: bool) -> list[TableId]:
+    if not names:
+        work.pipelines.require_complete("dropping all tables")
+        if everything:
+            return list(work.catalog(work.pipelines.tables).pipeline_tables)
+        return [table.class_id() for table in work.pipelines.tables]
+    chosen = work.select(names)
+    for table in chosen:
+        if table.tier is Tier.PART and table.master not in chosen:
+            raise SelectionError(
+                f"{table.class_label} is a part and goes only with its master:"
+                f" djcli drop {table.master.class_label}"
+            )
+    return [table.class_id() for table in chosen]
+
+
+def _show(plan: DropPlan) -> None:
+    rows = [
+        [
+            f"{table.schema}.{display_name(table.name)}",
+            number,
+            "" if table in plan.asked else "depends on what was asked for",
+        ]
+        for table, number in plan.rows.items()
+    ]
+    console.table(
+        ["table", "rows", "why"] if plan.dependent else ["table", "rows"],
+        [row if plan.dependent else row[:2] for row in rows],
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

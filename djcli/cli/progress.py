@@ -1,0 +1,53 @@
+"""`djcli progress`: how much is computed."""
+
+from __future__ import annotations
+
+import typer
+
+from djcli.cli import console
+from djcli.cli.options import FormatOption, choice
+from djcli.cli.workspace import TablesArgument, open_workspace
+from djcli.populate.keys import Progress, progress_of
+from djcli.tables.table import Table
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("progress")
+def progress(ctx: typer.Context, tables: TablesArgument = None, format_: FormatOption = "table") -> None:
+    """Show how much of each Computed and Imported table is done."""
+    choice("--format", format_, ("table", "json"))
+    work = open_workspace(ctx)
+    chosen = work.select(tables)
+    if not tables:
+        chosen = work.in_order(table for table in chosen if table.tier.is_auto)
+    if not chosen:
+        console.note("the pipelines have no Computed or Imported table")
+    chosen = work.declared(chosen, named=bool(tables))
+    found = progress_of(work.instance, [table() for table in chosen])
+    facts = [_facts(table, state) for table, state in zip(chosen, found, strict=True)]
+    if format_ == "json":
+        console.json(facts)
+    else:
+        console.table(
+            ["table", "rows", "done", "remaining", "percent"],
+            [[*list(fact.values())[:-1], _percent(fact["percent"])] for fact in facts],
+        )
+
+
+def _facts(table: type[Table], state: Progress) -> dict[str, object]:
+    percent = None
+    if state.total is not None and state.done is not None:
+        percent = 100.0 * state.done / state.total if state.total else 100.0
+    return {
+        "table": table.class_label,
+        "rows": state.rows,
+        "done": state.done,
+        "remaining": state.remaining,
+        "percent": percent,
+    }
+
+
+def _percent(value: object) -> str:
+    """Return whole percents, of which there are 100 only when nothing remains."""
+    return f"{int(value)}%" if isinstance(value, float) else ""
