@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from djcli.tables.table import Table
     from djcli.tables.tiers import Lookup, Manual, Part
     from djcli.tables.universal import U
+    from djcli.tables.virtual import FreeTable, VirtualModule, virtual_schema
 
 _HOMES = {
     "AndList": "djcli.algebra.restriction",
@@ -38,6 +39,7 @@ _HOMES = {
     "Connection": "djcli.database.connection",
     "DataJointError": "djcli.errors",
     "Diagram": "djcli.diagram.diagram",
+    "FreeTable": "djcli.tables.virtual",
     "Imported": "djcli.populate.auto",
     "Instance": "djcli.tables.instance",
     "Lookup": "djcli.tables.tiers",
@@ -50,12 +52,14 @@ _HOMES = {
     "ThreadSafetyError": "djcli.errors",
     "Top": "djcli.tables.expression",
     "U": "djcli.tables.universal",
+    "VirtualModule": "djcli.tables.virtual",
     "config": "djcli.settings",
     "conn": "djcli.tables.instance",
     "get_codec": "djcli.codecs.registry",
     "list_codecs": "djcli.codecs.registry",
     "list_schemas": "djcli.tables.schema",
     "logger": "djcli.log",
+    "virtual_schema": "djcli.tables.virtual",
 }
 
 __all__ = [
@@ -66,6 +70,7 @@ __all__ = [
     "Connection",
     "DataJointError",
     "Diagram",
+    "FreeTable",
     "Imported",
     "Instance",
     "Lookup",
@@ -78,6 +83,7 @@ __all__ = [
     "ThreadSafetyError",
     "Top",
     "U",
+    "VirtualModule",
     "__version__",
     "config",
     "conn",
@@ -86,6 +92,7 @@ __all__ = [
     "list_codecs",
     "list_schemas",
     "logger",
+    "virtual_schema",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 
 from djcli.catalog.introspect import load
@@ -43,7 +43,7 @@ def parse(
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Connection]:
+def connected(url: str) -> Generator[Connection]:
     """Open a connection for the time of a test."""
     connection = Connection(DatabaseTarget(url, "the test"))
     try:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any
 
 from djcli.cli.console import is_plain
 
@@ -90,7 +89,12 @@ class Bar:
 
         text, numbers = TextColumn("{task.description}"), MofNCompleteColumn()
         self._progress = Progress(
-            text, BarColumn(), numbers, TimeRemainingColumn(), console=Console(file=sys.stderr), transient=True
+            text,
+            BarColumn(),
+            numbers,
+            TimeRemainingColumn(),
+            console=Console(file=sys.stderr),
+            transient=True,
         )
         self._progress.add_task(escape(table), total=pending)
         self._progress.start()
@@ -105,8 +109,3 @@ class Bar:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
-
-
-def talk_to_stderr() -> AbstractContextManager[TextIO | None]:
-    """Send what users' own code prints to stderr for a while: stdout is for data."""
-    return redirect_stdout(sys.stderr) if sys.stdout is not sys.stderr else nullcontext()

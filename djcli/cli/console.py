@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TextIO
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
+from typing import Any, TextIO, cast
 
 from djcli.errors import RefusedError
 
@@ -51,10 +52,24 @@ def _coloured(text: str, code: str) -> str:
 
 
 def json(value: object) -> None:
-    """Write a value as JSON to stdout; what JSON does not know becomes text."""
+    """Write a value as JSON to stdout; what JSON does not know becomes text, arrays become lists."""
     from json import dumps  # lazy: start-up time
 
-    out(dumps(value, indent=2, ensure_ascii=False, default=str))
+    out(dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: no NaN, no bytes, no arrays."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in cast("Iterable[object]", value)]
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    to_list: Any = getattr(value, "tolist", None)
+    return value if to_list is None else _plain(to_list())
 
 
 def csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

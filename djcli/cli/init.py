@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -34,13 +36,8 @@ def init(
         raise DataJointError(
             f"{root} has {', '.join(present)} already, and nothing is overwritten: name another DIR"
         )
-    for name, text in starter_files(root.name).items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-        console.out(f"wrote {path}")
-    enter = "" if root == Path.cwd() else f"cd {_quoted(folder)} && "
+    write_files(root, starter_files(root.name))
+    enter = "" if root == Path.cwd() else f"cd {quote(folder)} && "
     console.note(f"next: {enter}djcli apply && djcli populate && djcli show Composition")
 
 
@@ -52,10 +49,24 @@ def starter_files(project: str) -> dict[str, str]:
     project
         The project's name, from which the name of the schema is made.
     """
-    source = files("djcli.cli") / "starter"
-    texts = {name: (source / file).read_text(encoding="utf-8") for name, file in FILES.items()}
     schema = schema_name(project)
+    texts = {name: starter_text(file) for name, file in FILES.items()}
     return {name: text.replace("SCHEMA", schema).replace("PROJECT", project) for name, text in texts.items()}
+
+
+def starter_text(name: str) -> str:
+    """Return the text of a file in the folder `starter`."""
+    return (files("djcli.cli") / "starter" / name).read_text(encoding="utf-8")
+
+
+def write_files(root: Path, texts: Mapping[str, str]) -> None:
+    """Write the files of a new project, none of which is there, and say so."""
+    for name, text in texts.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+        console.out(f"wrote {path}")
 
 
 def schema_name(project: str) -> str:
@@ -63,9 +74,3 @@ def schema_name(project: str) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", project.lower()).strip("_")[:40].strip("_")
     reserved = name.startswith("pg_") or name in ("public", "information_schema")
     return "starter" if not re.match(r"[a-z]", name) or reserved else name
-
-
-def _quoted(folder: str) -> str:
-    from shlex import quote  # lazy: start-up time
-
-    return quote(folder)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import redirect_stdout
-from typing import Annotated, Any
-
 import sys
+from contextlib import redirect_stdout
+from typing import Annotated, cast
 
 import typer
 
-from djcli.algebra.heading import Heading
+from djcli.algebra.restriction import AndList, Where
 from djcli.cli import console
 from djcli.cli.bars import Follower, Tally
 from djcli.cli.conditions import RestrictOption, check_attributes, conditions
 from djcli.cli.failures import EXIT_ERROR, explain
 from djcli.cli.options import count, shared
-from djcli.cli.restriction import Restriction, parse_restrictions
+from djcli.cli.restriction import parse_restrictions
 from djcli.cli.workspace import TablesArgument, Workspace, open_workspace
 from djcli.errors import SelectionError
 from djcli.populate.auto import AutoPopulate
-from djcli.populate.keys import todo
-from djcli.tables.table import Table
+from djcli.tables.expression import QueryExpression
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -32,10 +29,12 @@ def populate(
     tables: TablesArgument = None,
     restrict: RestrictOption = None,
     max_calls: Annotated[
-        str | None, typer.Option("--max-calls", metavar="N", help="At most so many calls of make for a table.")
+        str | None,
+        typer.Option("--max-calls", metavar="N", help="At most so many calls of make for a table."),
     ] = None,
     suppress_errors: Annotated[
-        bool, typer.Option("--suppress-errors", help="Go on when a make fails, and list the failures at the end.")
+        bool,
+        typer.Option("--suppress-errors", help="Go on when a make fails, and list the failures at the end."),
     ] = False,
 ) -> None:
     """Compute what is missing in Computed and Imported tables."""
@@ -43,19 +42,69 @@ def populate(
     restrictions = parse_restrictions(restrict)
     work = open_workspace(ctx)
     chosen = _computed(work, tables)
-    headings = {table: _key_heading(table) for table in chosen}
-    check_attributes(restrictions, list(headings.values()))
-    typed = {table: conditions(restrictions, heading) for table, heading in headings.items()}
-    chosen = work.declared(chosen, named=bool(tables))
+    sources = {table: _key_source(table) for table in chosen}
+    check_attributes(restrictions, [source.heading for source in sources.values()])
+    typed = {table: conditions(restrictions, source.heading) for table, source in sources.items()}
     follower = Follower()
-    crash: Exception | None = None
     try:
-        for table in chosen:
+        for table in work.declared(chosen, named=bool(tables)):
+            # what users' code prints is talk: stdout is for the report
             with redirect_stdout(sys.stderr):
                 table.populate(
                     *typed[table], suppress_errors=suppress_errors, max_calls=most, observer=follower
                 )
-            _report(follower.tallies[-1])
-    except Exception as error:  # noqa: BLE001 - a user's make may raise anything; told below
-        crash = error
-    ...
+            _note_no_match(follower.tallies[-1], sources[table], typed[table])
+    except Exception as error:
+        _report(follower, verbose=shared(ctx).verbose)
+        if any(error is failure for _, _, failure in follower.failures):
+            raise typer.Exit(EXIT_ERROR) from None
+        raise
+    except KeyboardInterrupt:
+        _report(follower, verbose=shared(ctx).verbose)
+        raise
+    _report(follower, verbose=shared(ctx).verbose)
+    if follower.failures or (work.pipelines.failures and not tables):
+        raise typer.Exit(EXIT_ERROR)
+
+
+def _computed(work: Workspace, names: list[str] | None) -> list[type[AutoPopulate]]:
+    """Return the tables to compute, parents first.
+
+    Raises
+    ------
+    SelectionError
+        If a table was named that nothing computes.
+    """
+    chosen = work.select(names)
+    found = [table for table in chosen if issubclass(table, AutoPopulate)]
+    if names and len(found) < len(chosen):
+        other = next(table for table in chosen if table not in found)
+        raise SelectionError(
+            f"{other.class_label} is a {other.tier.name.capitalize()} table: there is nothing to compute;"
+            " populate takes Computed and Imported tables"
+        )
+    return cast("list[type[AutoPopulate]]", work.in_order(found))
+
+
+def _key_source(table: type[AutoPopulate]) -> QueryExpression:
+    source = table.key_source
+    return source() if isinstance(source, type) else source
+
+
+def _note_no_match(tally: Tally, source: QueryExpression, typed: list[Where]) -> None:
+    nothing_done = not (tally.done or tally.skipped or tally.failures)
+    if typed and nothing_done and not source & AndList(typed):
+        shown = ", ".join(f"{where.attribute}{where.operator}{where.value}" for where in typed)
+        console.note(f"{tally.table}: no key has {shown}")
+
+
+def _report(follower: Follower, *, verbose: bool) -> None:
+    """Write a line for each table to stdout, and the failures to stderr."""
+    for tally in follower.tallies:
+        console.out(str(tally))
+    sys.stdout.flush()
+    if follower.failures:
+        console.note(f"{len(follower.failures)} failed:")
+    for table, key, error in follower.failures:
+        shown = ", ".join(f"{name}={value}" for name, value in key.items())
+        console.note(f"  {table} {shown}: {explain(error, verbose=verbose)}")

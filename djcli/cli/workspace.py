@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -12,6 +12,7 @@ from djcli.catalog.graph import Graph
 from djcli.catalog.introspect import load
 from djcli.catalog.snapshot import Catalog
 from djcli.cli import console
+from djcli.cli.logs import show_logs
 from djcli.cli.options import shared
 from djcli.errors import MissingTableError
 from djcli.project.pipelines import Pipelines, load_pipelines
@@ -19,6 +20,8 @@ from djcli.project.selection import select_tables
 from djcli.settings import DatabaseTarget, config, database_target
 from djcli.tables.instance import Instance, use_instance
 from djcli.tables.table import Table
+
+T = TypeVar("T", bound="type[Table]")
 
 TablesArgument = Annotated[
     list[str] | None,
@@ -52,6 +55,7 @@ def choose_database(ctx: typer.Context) -> DatabaseTarget:
         config.set("database.url", options.db_url, "--db-url")
     if options.profile:
         config.set("database.profile", options.profile, "--profile")
+    show_logs()
     return database_target()
 
 
@@ -84,7 +88,7 @@ class Workspace:
         """Return what the database says now of the schemas of tables, in one round trip."""
         return load(self.instance.connection, sorted({table.class_id().schema for table in tables}))
 
-    def declared(self, tables: Sequence[type[Table]], *, named: bool) -> list[type[Table]]:
+    def declared(self, tables: Sequence[T], *, named: bool) -> list[T]:
         """Return those tables that the database has.
 
         Parameters
@@ -99,7 +103,9 @@ class Workspace:
         MissingTableError
             If one may not be missing, or if all of them are.
         """
-        present = self.catalog(tables).tables if tables else {}
+        if not tables:
+            return []
+        present = self.catalog(tables).tables
         missing = [table for table in tables if table.class_id() not in present]
         if missing and (named or len(missing) == len(tables)):
             first = missing[0].class_label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Callable
@@ -17,6 +18,9 @@ _NUMBER = re.compile(
 _WHOLE = re.compile(r"[+-]?\d{1,100}", re.ASCII)
 _MOST_DIGITS = 100
 """A whole number of more digits fits no column, and writing it out could take for ever."""
+
+_FULL_PRECISION = 2.0**-126
+"""Smaller single-precision numbers have fewer than six digits."""
 
 _WIDE = Context(prec=1100, rounding=ROUND_HALF_UP)
 _TRUE = frozenset({"1", "on", *("true"[:n] for n in range(1, 5)), *("yes"[:n] for n in range(1, 4))})
@@ -123,15 +127,22 @@ def shortest_float32(single: float) -> float:
     """
     if single != single or single in (float("inf"), float("-inf")):  # nan alone differs from itself
         return single
-    packed = struct.pack("<f", single)
-    for digits in range(6, 9):
-        short = float(f"{single:.{digits}g}")
-        try:
-            if struct.pack("<f", short) == packed:
-                return short
-        except OverflowError:  # the largest floats round up beyond the range
-            continue
+    size = abs(single)
+    for digits in range(6 if size >= _FULL_PRECISION else 1, 9):
+        mantissa, exponent = f"{size:.{digits - 1}e}".split("e")
+        whole, power = int(mantissa.replace(".", "")), int(exponent) - digits + 1
+        for candidate in (whole, whole + 1):  # at powers of two the nearest may lie outside, the next inside
+            short = float(f"{candidate}e{power}")
+            if _is_single(short, size):
+                return math.copysign(short, single)
     return float(f"{single:.9g}")
+
+
+def _is_single(number: float, single: float) -> bool:
+    try:
+        return struct.unpack("<f", struct.pack("<f", number))[0] == single
+    except OverflowError:  # the largest floats round up beyond the range
+        return False
 
 
 def decimal_encoder(args: tuple[int, ...]) -> Encoder:

@@ -36,6 +36,8 @@ def datetime_encoder(digits: int) -> Encoder:
         try:
             if moment.tzinfo is not None:
                 moment = moment.astimezone(UTC).replace(tzinfo=None)
+            elif moment.fold:
+                moment = moment.replace(fold=0)
             return moment if moment.microsecond % scale == 0 else _rounded(moment, scale)
         except OverflowError:
             raise UnfitValueError(f"{shown(value)} is beyond the years 1 to 9999") from None

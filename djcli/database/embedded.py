@@ -35,6 +35,7 @@ from djcli.errors import ServerError
 
 SOCKETS = Path("/tmp")
 START_TIMEOUT = 60.0
+_ATTEMPTS = 10
 
 logger = logging.getLogger("djcli")
 
@@ -112,13 +113,16 @@ class EmbeddedServer:
         ServerError
             If the server cannot be started, or refuses the connection.
         """
-        with suppress(psycopg.OperationalError):
-            return self._attach(**kwargs)
-        self.start()
-        try:
-            return self._attach(**kwargs)
-        except psycopg.OperationalError as error:
-            raise self._error(f"refuses the connection: {_one_line(error)}") from error
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._attach(**kwargs)
+            except psycopg.OperationalError as error:
+                reason = error
+            # Someone may stop it again the moment it was started; a refusal is final.
+            if not self.start() and (_is_refusal(reason) or attempt > _ATTEMPTS):
+                raise self._error(f"refuses the connection: {_one_line(reason)}") from reason
 
     def start(self) -> bool:
         """Start the server unless it runs.
@@ -322,16 +326,15 @@ class EmbeddedServer:
                         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(NAME)))
                 return True
             except psycopg.OperationalError as error:
-                reason = _one_line(error)
-            # "the database system is starting up" passes; "role does not exist" does not.
-            if "FATAL" in reason and "the database system is" not in reason:
-                raise self._error(f"refuses the connection: {reason}")
+                reason = error
+            if _is_refusal(reason):
+                raise self._error(f"refuses the connection: {_one_line(reason)}") from reason
             if pid is None or not is_alive(pid):
                 return False
             if time.monotonic() > deadline:
                 raise self._error(
-                    f"is not ready yet (see {self._cluster.log}); try again in a while: {reason}"
-                )
+                    f"is not ready yet (see {self._cluster.log}); try again in a while: {_one_line(reason)}"
+                ) from reason
             time.sleep(0.01)
 
     # ---- stopping ---------------------------------------------------------------------------------------
@@ -366,6 +369,12 @@ class EmbeddedServer:
     def _error(self, what: str) -> ServerError:
         """Return an error that names the server."""
         return ServerError(f"the database server of {self.folder} {what}")
+
+
+def _is_refusal(error: psycopg.OperationalError) -> bool:
+    """Tell whether the server said no for good: starting up, stopping and being away all pass."""
+    said = str(error)
+    return "FATAL" in said and "the database system is" not in said and "terminating connection" not in said
 
 
 def _one_line(error: Exception) -> str:

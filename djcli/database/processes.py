@@ -37,8 +37,8 @@ def find_processes(data: Path) -> ServerProcesses | None:
     """Find the PostgreSQL processes that work in a data folder, or None where there is no ``/proc``."""
     if not (PROC / "self" / "cwd").exists():
         return None
-    postmaster: int | None = None
-    children: list[int] = []
+    titled: list[int] = []
+    parents: dict[int, int] = {}
     ghosts: list[int] = []
     for entry in os.scandir(PROC):
         if not entry.name.isdecimal():
@@ -46,18 +46,25 @@ def find_processes(data: Path) -> ServerProcesses | None:
         pid = int(entry.name)
         # A process that ended meanwhile or is another user's is none of ours.
         with suppress(OSError):
-            folder = os.readlink(f"{entry.path}/cwd")  # noqa: PTH115 - Path would strip the suffix's meaning
+            folder = os.readlink(f"{entry.path}/cwd")
             if not folder.startswith(str(data)) or Path(entry.path, "comm").read_bytes() != b"postgres\n":
                 continue
             if folder == f"{data} (deleted)":
                 ghosts.append(pid)
             elif folder == str(data):
-                # Children call themselves "postgres: what they do".
+                parents[pid] = int(_stat_fields(pid)[1])
+                # Children call themselves "postgres: what they do", though not from their first moment.
                 if Path(entry.path, "cmdline").read_bytes().startswith(b"postgres: "):
-                    children.append(pid)
-                else:
-                    postmaster = pid
-    return ServerProcesses(postmaster, tuple(children), tuple(ghosts))
+                    titled.append(pid)
+    masters = [pid for pid, parent in parents.items() if pid not in titled and parent not in parents]
+    children = tuple(pid for pid in parents if pid not in masters)
+    return ServerProcesses(masters[0] if masters else None, children, tuple(ghosts))
+
+
+def _stat_fields(pid: int) -> list[bytes]:
+    """Return what ``/proc`` says of a process: its state, its parent, and more."""
+    # They follow the name, which is in parentheses and may hold any character.
+    return Path(PROC, str(pid), "stat").read_bytes().rpartition(b")")[2].split()
 
 
 def is_alive(pid: int) -> bool:
@@ -71,11 +78,9 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     try:
-        # The state follows the name, which is in parentheses and may hold any character.
-        state = Path(PROC, str(pid), "stat").read_bytes().rpartition(b")")[2].split()[0]
+        return _stat_fields(pid)[0] not in (b"Z", b"X")
     except OSError:
         return not PROC.joinpath("self", "stat").exists()
-    return state not in (b"Z", b"X")
 
 
 def end_processes(pids: Iterable[int], steps: Iterable[tuple[signal.Signals, float]]) -> None:

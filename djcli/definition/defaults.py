@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 
 from djcli.definition.attribute import AttributeType, Default, core_of_column
-from djcli.definition.literals import CLOCK, INTEGER_RANGES, canonical_literal, is_number
-from djcli.definition.quoting import QUOTES, end_of_quoted, end_of_word, unquote
+from djcli.definition.tokens import CLOCK, QUOTES, end_of_quoted, end_of_word, is_number, unquote
 from djcli.errors import DefinitionError
 from djcli.names import did_you_mean
 
 _WORDS = re.compile(r"CURRENT_USER|SESSION_USER|CURRENT_ROLE|CURRENT_CATALOG|USER", re.IGNORECASE)
 _CALL = re.compile(r"[A-Za-z_][\w.]*\s*\(")
+_INTEGERS = ("int8", "int16", "int32", "int64")
 _NOT_TEMPORAL = frozenset(
-    ("float32", "float64", "decimal", "bool", "uuid", "json", "bytes", "enum", "codec", *INTEGER_RANGES)
+    (*_INTEGERS, "float32", "float64", "decimal", "bool", "uuid", "json", "bytes", "enum", "codec")
 )
 
 
@@ -42,6 +42,9 @@ def literal_default(type_: AttributeType, value: str) -> Default:
                 f"default {value!r} is no label of {type_.text}{did_you_mean(value, type_.labels)}"
             )
         return Default(value)
+    # decimal and datetime are slow to load, and many definitions have no such default
+    from djcli.definition.literals import canonical_literal
+
     try:
         return Default(canonical_literal(*_kind(type_), value))
     except ArithmeticError:

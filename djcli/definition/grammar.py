@@ -9,8 +9,8 @@ from typing import TypeVar
 from djcli.definition.attribute import AttributeType, Default
 from djcli.definition.defaults import expression_default, is_expression, literal_default
 from djcli.definition.line import Line
-from djcli.definition.quoting import QUOTES, end_of_quoted, end_of_word, unquote
 from djcli.definition.specs import AttributeSpec, ForeignKeySpec, IndexSpec, Item, ParsedTable
+from djcli.definition.tokens import QUOTES, end_of_quoted, end_of_word, unquote
 from djcli.definition.types import column_comment_hides_type, parse_type
 from djcli.errors import DataJointError, DefinitionError
 from djcli.names import ATTRIBUTE_NAME, check_identifier, did_you_mean

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 
+from djcli.definition.tokens import CLOCK, is_number
+
 INTEGER_RANGES = {
     "int8": (-(2**7), 2**7 - 1),
     "int16": (-(2**15), 2**15 - 1),
@@ -19,12 +21,6 @@ INTEGER_RANGES = {
 }
 """The least and the greatest value of each integer type."""
 
-CLOCK = re.compile(
-    r"(?:CURRENT_(?:TIMESTAMP|TIME)|LOCALTIME(?:STAMP)?)\s*(?:\(\s*\d\s*\))?|CURRENT_DATE", re.IGNORECASE
-)
-"""What SQL reads as the present moment."""
-
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _BOOLS = {
     **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), "true"),
     **dict.fromkeys(("false", "f", "no", "n", "off", "0"), "false"),
@@ -57,11 +53,6 @@ def canonical_literal(kind: str, args: tuple[int, ...], value: str) -> str:
     if kind in _SIZED_LITERALS:
         return _SIZED_LITERALS[kind](value, args)
     return value
-
-
-def is_number(text: str) -> bool:
-    """Whether the text is a decimal number."""
-    return _NUMBER.fullmatch(text) is not None
 
 
 def _number(value: str) -> Decimal:

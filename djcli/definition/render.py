@@ -8,9 +8,8 @@ from functools import partial
 
 from djcli.definition.attribute import Attribute, Default
 from djcli.definition.defaults import is_expression
-from djcli.definition.literals import is_number
 from djcli.definition.model import ForeignKey, Index, TableId, TableModel
-from djcli.definition.quoting import end_of_word, quote
+from djcli.definition.tokens import end_of_word, is_number, quote
 from djcli.names import Tier, display_name, split_table_name
 
 _MAX_PADDING = 32

@@ -13,7 +13,7 @@ from functools import lru_cache
 from djcli.definition.attribute import CORE_COLUMNS, Attribute, AttributeType, core_of_column
 from djcli.definition.defaults import default_from_catalog
 from djcli.definition.native import NATIVE_NAMES, core_advice, native_column
-from djcli.definition.quoting import QUOTES, end_of_quoted, end_of_word, quote, unquote
+from djcli.definition.tokens import QUOTES, end_of_quoted, end_of_word, quote, unquote
 from djcli.errors import DataJointError, DefinitionError
 from djcli.names import MAX_IDENTIFIER_BYTES, did_you_mean
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from djcli.definition.attribute import Attribute, AttributeType, Default
 from djcli.definition.model import ForeignKey, Index, TableId, TableModel
@@ -399,6 +399,8 @@ def _json(value: object) -> object:
                 "nullable": value.nullable,
                 "unique": value.unique,
             }
+        case tuple():
+            return list(cast("tuple[str, ...]", value))
         case _:
             return value
 

@@ -17,7 +17,8 @@ from djcli.sql.statement import parameters
 from djcli.tables.declare import ensure
 from djcli.tables.expression import QueryExpression
 from djcli.tables.instance import Instance
-from djcli.tables.table import Table, TableMeta
+from djcli.tables.meta import TableMeta
+from djcli.tables.table import Table
 
 
 def default_key_source(table: Table) -> QueryExpression:

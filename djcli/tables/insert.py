@@ -144,6 +144,18 @@ def _rows(rows: object) -> Iterable[object]:
 def encode_rows(
     model: TableModel, rows: Iterable[object], *, ignore_extra_fields: bool
 ) -> Iterator[EncodedRow]:
+    """Check and encode rows one by one.
+
+    Yields
+    ------
+    tuple
+        The attributes given, and their encoded values.
+
+    Raises
+    ------
+    DataJointError
+        For a row that does not fit, with its number.
+    """
     known = encoders(model)
     complete: set[tuple[str, ...]] = set()
     for number, row in enumerate(rows, start=1):

@@ -162,10 +162,15 @@ class Schema:
                 self._add(part)
         return cls
 
+    def adopt(self, cls: type[Table]) -> None:
+        """Take a class that was made out of the database; its own table's class, if there is one, stays."""
+        cls.schema = self
+        self.instance.classes.setdefault(cls.class_id(), cls)
+
     def _add(self, cls: type[Table]) -> None:
         cls.schema = self
         if cls.definition is None:
-            raise DataJointError(f"class {cls.__qualname__} has no definition")
+            raise DataJointError(f"class {cls.__qualname__} has no definition: write definition = \"\"\"…\"\"\"")
         cls.parse()
         if self.is_activated():
             self.instance.register(cls, cls.class_id())
@@ -200,6 +205,12 @@ class Schema:
         catalog = self.instance.fresh_catalog(self.name)
         own = [table for table in catalog.pipeline_tables if table.schema == self.name]
         return list(catalog.graph.topological_order(own))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.list_tables())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.list_tables()
 
     def drop(self, prompt: bool | None = None) -> None:
         """Drop the schema with all of its tables.

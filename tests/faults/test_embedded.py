@@ -7,63 +7,20 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from djcli.database import embedded, processes
-from djcli.database.cluster import LOG_LIMIT
-from djcli.database.embedded import EmbeddedServer
-from djcli.database.processes import is_alive, try_lock
+from djcli.database import processes
+from djcli.database.processes import is_alive
 from djcli.errors import ServerError
 
-from .conftest import Servers
-
-START = """
-import sys
-from pathlib import Path
-from djcli.database.embedded import EmbeddedServer
-server = EmbeddedServer(Path(sys.argv[1]))
-started = server.start()
-with server.connect() as connection:
-    (one,) = connection.execute("SELECT 1").fetchone()
-print(started, server.status().pid, one)
-"""
+from .serving import Servers, answer, pid_of, starter, wait_for
 
 BUSY = b"SELECT count(*) FROM pg_class a, pg_class b, pg_class c, pg_class d, pg_class e"
-
-
-def answer(server: EmbeddedServer) -> int:
-    """Read the row that every prepared server has."""
-    with server.connect() as connection:
-        row = connection.execute("SELECT answer FROM kept").fetchone()
-    assert row is not None
-    return row[0]
-
-
-def pid_of(server: EmbeddedServer) -> int:
-    """Return the process of a server that runs."""
-    pid = server.status().pid
-    assert pid is not None
-    return pid
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until something is so; nobody tells."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.002)
-
-
-def starter(folder: Path) -> subprocess.Popen[str]:
-    """Start the server from another process."""
-    return subprocess.Popen(
-        [sys.executable, "-c", START, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +184,20 @@ def test_pid_file_removed_while_running(servers: Servers, tmp_path: Path) -> Non
     assert not is_alive(old)
 
 
+def test_used_and_stopped_by_many(servers: Servers, tmp_path: Path) -> None:
+    """Those who come while others stop the server get a connection, and only the server is signalled."""
+    server = servers.ready(tmp_path / ".djcli")
+    server.start()
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            answers = [pool.submit(answer, server) for _ in range(12)]
+            stops = [pool.submit(server.stop) for _ in range(2)]
+            broken = [future for future in answers if isinstance(future.exception(), ServerError)]
+            assert broken == []
+            assert {future.exception() for future in stops} == {None}
+    assert answer(server) == 42
+
+
 def test_folder_deleted_while_running(servers: Servers, tmp_path: Path) -> None:
     """A server whose folder is gone is ended and not mistaken for the new one's."""
     server = servers.ready(tmp_path / ".djcli")
@@ -348,97 +319,3 @@ def test_clients_environment_has_no_say(
     server = servers.fresh(tmp_path / ".djcli")
     with server.connect() as connection:
         assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
-
-
-def test_log_is_bounded(servers: Servers, tmp_path: Path) -> None:
-    """A log that has grown is put aside at the next start; errors of statements do not fill it."""
-    server = servers.ready(tmp_path / ".djcli")
-    log = server.status().log
-    log.write_bytes(b"x" * (LOG_LIMIT + 1))
-    with server.connect(autocommit=True) as connection:
-        for _ in range(3):
-            with pytest.raises(psycopg.errors.UndefinedTable):
-                connection.execute("SELECT * FROM missing_table")
-    assert log.stat().st_size < 10_000
-    assert log.with_name("server.log.old").stat().st_size == LOG_LIMIT + 1
-    assert "missing_table" not in log.read_text()
-
-
-def test_other_version(servers: Servers, tmp_path: Path) -> None:
-    """Data of another major version is left alone, with advice."""
-    server = servers.ready(tmp_path / ".djcli")
-    version = server.status().data / "PG_VERSION"
-    version.write_text("13\n")
-    with pytest.raises(ServerError, match=r"made by PostgreSQL 13, and this is 18: save it with pg_dump"):
-        server.connect()
-    version.write_text("18\n")
-    assert answer(server) == 42
-
-
-def test_folder_with_something_else(servers: Servers, tmp_path: Path) -> None:
-    """A data folder that is none is not touched."""
-    data = tmp_path / ".djcli" / "data"
-    data.mkdir(parents=True)
-    (data / "thesis.txt").write_text("years of work")
-    with pytest.raises(ServerError, match="holds no PostgreSQL data: move it away"):
-        servers.fresh(tmp_path / ".djcli").connect()
-    assert (data / "thesis.txt").read_text() == "years of work"
-
-
-def test_broken_settings(servers: Servers, tmp_path: Path) -> None:
-    """A server that ends at once says why, at once."""
-    server = servers.ready(tmp_path / ".djcli")
-    conf = server.status().data / "postgresql.conf"
-    good = conf.read_text()
-    conf.write_text(f"{good}\nshared_buffers = 'plenty'\n")
-    begin = time.monotonic()
-    with pytest.raises(
-        ServerError, match=r"could not be started: LOG:  invalid value for .*shared_buffers.*plenty"
-    ) as caught:
-        server.connect()
-    assert time.monotonic() - begin < 20
-    assert "\n" not in str(caught.value)
-    conf.write_text(good)
-    assert answer(server) == 42
-
-
-def test_disk_full(servers: Servers, tmp_path: Path) -> None:
-    """Where there is no room for the data, the error says so and nothing half-made stays."""
-    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n" + START
-    server = servers.fresh(tmp_path / ".djcli")
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / ".djcli")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert "could not be made" in done.stderr.splitlines()[-1]
-    assert sorted(path.name for path in (tmp_path / ".djcli").iterdir()) == [
-        ".gitignore",
-        "server.lock",
-        "start.lock",
-    ]
-    server.start()
-
-
-def test_used_from_elsewhere(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Data that a server on another machine has open (it holds the lock) is not opened twice."""
-    monkeypatch.setattr(embedded, "START_TIMEOUT", 0.2)
-    server = servers.ready(tmp_path / ".djcli")
-    lock = try_lock(tmp_path / ".djcli" / "server.lock")
-    assert lock is not None
-    with pytest.raises(ServerError, match="on another machine, in a container"):
-        server.connect()
-    os.close(lock)
-    monkeypatch.undo()
-    assert answer(server) == 42
-
-
-def test_the_servers_lock_lasts_as_long_as_the_server(servers: Servers, tmp_path: Path) -> None:
-    """The lock that tells other machines of the server is the server's, not its starter's."""
-    server = servers.ready(tmp_path / ".djcli")
-    with starter(tmp_path / ".djcli") as process:
-        process.communicate(timeout=60)
-    assert try_lock(tmp_path / ".djcli" / "server.lock") is None
-    server.stop()
-    lock = try_lock(tmp_path / ".djcli" / "server.lock")
-    assert lock is not None
-    os.close(lock)

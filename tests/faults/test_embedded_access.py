@@ -18,11 +18,11 @@ import pytest
 
 from djcli.database import binaries, cluster
 from djcli.database.accounts import account_of, server_account
-from djcli.database.binaries import WHEEL, find_binaries
+from djcli.database.binaries import WHEEL, Binaries, find_binaries
 from djcli.database.embedded import EmbeddedServer
 from djcli.errors import ServerError
 
-from .conftest import Servers
+from .serving import Servers
 
 ROOT = os.geteuid() == 0
 AsUser = Callable[[str, Callable[[], Any]], Any]
@@ -73,7 +73,11 @@ def test_ordinary_user(servers: Servers, as_user: AsUser, monkeypatch: pytest.Mo
     account = account_of(pwd.getpwnam(user).pw_uid)
     # Found as root, since the wheel itself may be in a folder that is closed to the user.
     found = find_binaries(account)
-    monkeypatch.setattr(cluster, "find_binaries", lambda *_: found)
+
+    def find(*_: object) -> Binaries:
+        return found
+
+    monkeypatch.setattr(cluster, "find_binaries", find)
     project = Path(tempfile.mkdtemp(prefix="djcli-test-"))
     project.chmod(0o755)
     os.chown(project, account.uid, account.gid)
@@ -83,9 +87,9 @@ def test_ordinary_user(servers: Servers, as_user: AsUser, monkeypatch: pytest.Mo
             connection.execute("CREATE TABLE IF NOT EXISTS t (x int)")
         return "fine"
 
+    server = servers.fresh(project / ".djcli")
     try:
         assert as_user(user, use) == "fine"
-        server = servers.fresh(project / ".djcli")
         assert not server.start()
         assert server.stop()
         with server.connect() as connection:

@@ -83,7 +83,7 @@ def test_a_notebook_may_define_a_codec_again() -> None:
 
 
 def test_two_codecs_of_one_name_are_refused() -> None:
-    with pytest.raises(DataJointError, match="already defined by djcli.codecs.blob.BlobCodec"):
+    with pytest.raises(DataJointError, match=r"already defined by djcli\.codecs.blob.BlobCodec"):
 
         class Mine(Codec):
             name = "blob"
@@ -208,7 +208,7 @@ def test_plug_ins_are_found_and_loaded_when_asked_for() -> None:
     assert decode_chain("third")(b"cba", key={}) == b"abc"
     with pytest.raises(DataJointError, match="third_codec:broken, the plug-in of codec <broken>"):
         get_codec("broken")
-    with pytest.raises(DataJointError, match="plug-in of codec <lost>.*cannot be loaded"):
+    with pytest.raises(DataJointError, match=r"plug-in of codec <lost>.*cannot be loaded"):
         get_codec("lost")
 
 

@@ -54,11 +54,11 @@ WHOLE = (
     """,
 )
 
-PIECES = (
-    list("'\"#:=()[]{}<>,.-\\%@;\t\r\n\0 \u2028\u00e9\ud800")
-    + ["😀", "''", "---", "->", "->[", ".proj(", "enum(", "null", " : ", "index(", "E'", "::", "/*", "[]"]
-    + ["Session", "CURRENT_TIMESTAMP", "int32", "unsigned", "auto_increment", "<blob>", "1e9999", "9" * 20]
-)
+PIECES = [
+    *"'\"#:=()[]{}<>,.-\\%@;\t\r\n\0 \u2028\u00e9\ud800",
+    *("😀", "''", "---", "->", "->[", ".proj(", "enum(", "null", " : ", "index(", "E'", "::", "/*"),
+    *("[]", "<blob>", "1e9999", "9" * 20, "Session", "CURRENT_TIMESTAMP", "int32", "auto_increment"),
+]
 
 
 def find(name: str) -> TableModel:

@@ -1,4 +1,4 @@
-r"""Quoted strings in definitions: reading and writing them.
+r"""Tokens of definitions: quoted strings, numbers, and where a piece of text ends.
 
 A string stands in single or double quotes, a doubled quote is one quote, and a backslash is itself.
 ``E'…'`` reads ``\n``, ``\t``, ``\r``, ``\'`` and ``\\``, for what cannot stand on one line otherwise.
@@ -6,8 +6,21 @@ A string stands in single or double quotes, a doubled quote is one quote, and a 
 
 from __future__ import annotations
 
+import re
+
 QUOTES = frozenset("'\"")
+CLOCK = re.compile(
+    r"(?:CURRENT_(?:TIMESTAMP|TIME)|LOCALTIME(?:STAMP)?)\s*(?:\(\s*\d\s*\))?|CURRENT_DATE", re.IGNORECASE
+)
+"""What SQL reads as the present moment."""
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
+
+
+def is_number(text: str) -> bool:
+    """Whether the text is a decimal number."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def end_of_quoted(text: str, start: int) -> int:
