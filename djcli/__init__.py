@@ -9,10 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from djcli import errors
 from djcli.version import __version__
 
 if TYPE_CHECKING:
+    from djcli import errors
     from djcli.algebra.restriction import AndList
     from djcli.algebra.restriction import Negation as Not
     from djcli.codecs.base import Codec, SchemaCodec
@@ -55,6 +55,7 @@ _HOMES = {
     "VirtualModule": "djcli.tables.virtual",
     "config": "djcli.settings",
     "conn": "djcli.tables.instance",
+    "errors": "djcli.errors:*",
     "get_codec": "djcli.codecs.registry",
     "list_codecs": "djcli.codecs.registry",
     "list_schemas": "djcli.tables.schema",
@@ -101,7 +102,8 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module 'djcli' has no attribute {name!r}")
     module, _, attribute = home.partition(":")
-    value = getattr(import_module(module), attribute or name)
+    found = import_module(module)
+    value = found if attribute == "*" else getattr(found, attribute or name)
     globals()[name] = value
     return value
 

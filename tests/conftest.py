@@ -15,6 +15,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from djcli.database.embedded import EmbeddedServer
 from djcli.errors import DataJointError
+from djcli.settings import DatabaseTarget
+from djcli.tables.instance import Instance, use_instance
 
 OURS = ("DJCLI_TEST_SERVER", "DJCLI_SOAK")
 """Variables that steer the tests; all other ``DJCLI_*``, ``DJ_*`` and ``PG*`` are the developer's own."""
@@ -109,3 +111,22 @@ def database_url(admin: psycopg.Connection, server_url: str, template_database: 
 def soak() -> Callable[[int, int], int]:
     """Choose how often to do a thing: ``soak(short, long)`` is the long count only with DJCLI_SOAK=1."""
     return lambda short, long: long if os.environ.get("DJCLI_SOAK") == "1" else short
+
+
+@pytest.fixture
+def instance(database_url: str) -> Iterator[Instance]:
+    """Make the default instance one whose database is this test's own."""
+    made = Instance(DatabaseTarget(database_url, "the test"))
+    use_instance(made)
+    yield made
+    made.connection.close()
+    use_instance(None)
+
+
+@pytest.fixture
+def statements(instance: Instance) -> Iterator[list[str]]:
+    """Record every statement that goes through the instance's connection."""
+    seen: list[str] = []
+    instance.connection.observers.append(seen.append)
+    yield seen
+    instance.connection.observers.remove(seen.append)

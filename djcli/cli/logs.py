@@ -24,6 +24,5 @@ _HANDLER = _ToConsole()
 def show_logs() -> None:
     """Show from now on what is logged, from the level that the settings name."""
     logger.setLevel(config["loglevel"])
-    logger.propagate = False
     if _HANDLER not in logger.handlers:
         logger.addHandler(_HANDLER)

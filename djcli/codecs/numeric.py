@@ -78,8 +78,8 @@ def encode_float64(value: object) -> float:
     ValueError
         If the value is no number, or beyond the range of a float.
     """
-    if type(value) is float:
-        return value
+    if isinstance(value, float):
+        return value if type(value) is float else float(value)
     value = unwrap(value)
     if isinstance(value, str):
         if not _NUMBER.fullmatch(value.strip()):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any
 
 _SHOWN = 40
 
@@ -14,25 +15,28 @@ class UnfitValueError(ValueError):
     """
 
 
+@lru_cache(maxsize=512)
+def _numpy_role(kind: type[object]) -> str:
+    """Return what numpy has this type for: ``array``, ``scalar``, ``kept``, or nothing."""
+    if kind.__module__ != "numpy":
+        return ""
+    if kind.__name__ == "ndarray":
+        return "array"
+    return "kept" if kind.__name__ in ("datetime64", "timedelta64", "void") else "scalar"
+
+
 def unwrap(value: object) -> object:
     """Return the Python kin of a numpy scalar or 0-d array; anything else as it is.
 
     Numpy is recognised by name, so that values of a program without numpy cost no import of it.
     A ``datetime64`` stays what it is, because its Python kin has no nanoseconds.
     """
-    kind: type[object] = type(value)
-    if kind.__module__ != "numpy":
+    role = _numpy_role(type(value))
+    if not role or role == "kept":
         return value
     scalar: Any = value
-    if kind.__name__ == "ndarray":
-        if scalar.ndim:
-            return value
-        scalar = scalar[()]
-        kind = type(cast("object", scalar))
-        if kind.__module__ != "numpy":
-            return scalar
-    if kind.__name__ in ("datetime64", "timedelta64", "void"):
-        return scalar
+    if role == "array":
+        return value if scalar.ndim else unwrap(scalar[()])
     plain = scalar.item()
     return float(plain) if type(plain).__name__ == "longdouble" else plain
 

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import psycopg
 from psycopg import sql
@@ -123,6 +123,12 @@ class Connection:
         if self._raw is not None and self._pid == os.getpid():
             self._raw.close()
         self._raw, self._depth = None, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def get_user(self) -> str:
         """Return the role the session runs as."""
