@@ -6,12 +6,12 @@ is first asked for, so that the command line starts fast.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from djcli.version import __version__
 
+TYPE_CHECKING = False  # importing typing would double the time of `djcli --version`
 if TYPE_CHECKING:
+    from typing import Any
+
     from djcli import errors
     from djcli.algebra.restriction import AndList
     from djcli.algebra.restriction import Negation as Not
@@ -98,6 +98,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module  # for start-up time
+
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'djcli' has no attribute {name!r}")

@@ -96,6 +96,29 @@ class Codec(ABC):
         return f"<{type(self).__name__}(name={self.name!r})>"
 
 
+class SchemaCodec(Codec, register=False):
+    """The base of codecs whose values lie in an object store, under paths made of schema, table and key.
+
+    A module that defines one imports; a table cannot use it, because djcli has no object stores.
+    """
+
+    def get_dtype(self, is_store: bool) -> str:
+        """Refuse to be the type of an attribute.
+
+        Raises
+        ------
+        DataJointError
+            Always; it tells whether the ``@`` is missing, or the store.
+        """
+        if not is_store:
+            raise DataJointError(
+                f"codec <{self.name}> keeps its values in an object store: write <{self.name}@>"
+            )
+        raise DataJointError(
+            f"codec <{self.name}> keeps its values in an object store, which djcli does not have: use <blob>"
+        )
+
+
 def register_codec(name: str, codec: type[Codec]) -> None:
     """Register a codec class under a name.
 

@@ -46,7 +46,7 @@ def find_processes(data: Path) -> ServerProcesses | None:
         pid = int(entry.name)
         # A process that ended meanwhile or is another user's is none of ours.
         with suppress(OSError):
-            folder = os.readlink(f"{entry.path}/cwd")
+            folder = str(Path(entry.path, "cwd").readlink())
             if not folder.startswith(str(data)) or Path(entry.path, "comm").read_bytes() != b"postgres\n":
                 continue
             if folder == f"{data} (deleted)":

@@ -8,11 +8,11 @@ import traceback
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
 from djcli.errors import PipelineError
-from djcli.names import did_you_mean
 from djcli.project.sources import ModuleSource, find_sources, put_on_path
 from djcli.tables.schema import Schema
 from djcli.tables.table import Table
@@ -101,25 +101,8 @@ def _import(source: ModuleSource) -> ModuleType | LoadFailure:
     try:
         with redirect_stdout(sys.stderr):
             return importlib.import_module(source.name)
-    except ModuleNotFoundError as error:
-        if source.file is None and error.name is not None and _within(source.name, error.name):
-            raise PipelineError(
-                f"-p {source.name}: there is no such module here, in the pipelines folder, or installed"
-                f"{did_you_mean(source.name, _neighbours(source.folder))}"
-            ) from error
-        return _failure(source, error)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's module may raise anything
         return _failure(source, error)
-
-
-def _within(name: str, prefix: str) -> bool:
-    return name == prefix or name.startswith(f"{prefix}.")
-
-
-def _neighbours(folder: Path) -> list[str]:
-    return [path.stem for path in folder.glob("*.py")] + [
-        path.parent.name for path in folder.glob("*/__init__.py")
-    ]
 
 
 def _refusal(source: ModuleSource) -> str | None:
@@ -131,14 +114,21 @@ def _refusal(source: ModuleSource) -> str | None:
     first = source.name.split(".")[0]
     if first in sys.stdlib_module_names:
         return f"{first!r} is a module of Python itself: give the file another name"
-    present = sys.modules.get(source.name)
-    if present is not None and not _same_file(present, source.file):
-        return f"another module is called {source.name!r} ({present.__file__}): give the file another name"
+    other = _origin(first, source.folder)
+    if other is not None and not other.is_relative_to(source.folder.resolve()):
+        return f"another module is called {first!r} ({other}): give the file another name"
     return None
 
 
-def _same_file(module: ModuleType, file: Path) -> bool:
-    return module.__file__ is not None and Path(module.__file__).resolve() == file.resolve()
+def _origin(name: str, folder: Path) -> Path | None:
+    """Return the file of the module that has this name, or would have it but for the folder."""
+    present = sys.modules.get(name)
+    if present is not None:
+        origin = present.__file__
+    else:
+        spec = PathFinder.find_spec(name, [place for place in sys.path if place != str(folder)])
+        origin = spec.origin if spec is not None else None
+    return Path(origin).resolve() if origin else None
 
 
 def _failure(source: ModuleSource, error: BaseException) -> LoadFailure:

@@ -6,9 +6,11 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from djcli.errors import PipelineError
+from djcli.names import did_you_mean
 from djcli.settings import PROJECT_FILE, find_project
 
 
@@ -137,6 +139,13 @@ def _named(name: str, places: list[Path]) -> Iterator[ModuleSource]:
         if path.with_name(f"{path.name}.py").is_file():
             yield ModuleSource(name, place, path.with_name(f"{path.name}.py"))
             return
+    if find_spec(name.split(".")[0]) is None:
+        known = [path.stem for place in places for path in place.glob("*.py")]
+        known += [path.parent.name for place in places for path in place.glob("*/__init__.py")]
+        raise PipelineError(
+            f"-p {name}: there is no such module here, in the pipelines folder, or installed"
+            f"{did_you_mean(name, known)}"
+        )
     yield ModuleSource(name, places[0])
 
 

@@ -33,7 +33,7 @@ def test_no_file_is_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "a_2.txt").read_bytes() == b"33"
 
 
-@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "..", "", ".", "a/b"])
+@pytest.mark.parametrize("name", ["../evil", "/evil", "..", "", ".", "a/b"])
 def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path, name: str) -> None:
     with config.override(download_path=str(tmp_path / "in")), pytest.raises(BlobError, match="corrupt"):
         AttachCodec().decode(name.encode() + b"\0content")

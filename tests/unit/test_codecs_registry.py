@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from djcli.codecs import registry
-from djcli.codecs.base import Codec, registered
+from djcli.codecs.base import Codec, SchemaCodec, registered
 from djcli.codecs.registry import (
     codec_chain,
     column_type_text,
@@ -115,7 +115,16 @@ def test_an_unknown_codec_is_named_with_its_neighbours() -> None:
 
 
 def test_object_stores_are_told_from_misspellings() -> None:
-    for spec in ("blob@", "<attach@cold>", "npy", "hash"):
+    class Zarr(SchemaCodec):
+        name = "zarr"
+
+        def encode(self, value: Any, **_options: Any) -> Any:
+            return value
+
+        def decode(self, stored: Any, **_options: Any) -> Any:
+            return stored
+
+    for spec in ("blob@", "<attach@cold>", "npy", "hash", "zarr", "zarr@"):
         with pytest.raises(DataJointError, match="object store"):
             codec_chain(spec)
 

@@ -174,8 +174,10 @@ def test_a_file_that_cannot_be_imported_by_its_name(root: Path, name: str, said:
 def test_a_file_named_like_a_module_that_is_there_already(root: Path) -> None:
     module(root, "good.py", TABLE.format(schema="a", name="Thing"))
     module(root, "numpy.py", "x = 1")
-    (failure,) = load_pipelines().failures
-    assert "another module is called 'numpy'" in str(failure)
+    module(root, "pytest.py", "x = 1")
+    first, second = load_pipelines().failures
+    assert "another module is called 'numpy'" in str(first)
+    assert "another module is called 'pytest'" in str(second)
 
 
 def test_two_classes_for_one_table_are_refused(root: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_order_is_that_of_the_names_and_each_comes_once(tables: list[type[Ta
     ("name", "said"),
     [
         ("Summary", "ambiguous: write one of ephys.Summary, tutorial.Summary"),
-        ("Sesion", "did you mean Session?"),
+        ("Sesion", "did you mean Session or"),
         ("session", "did you mean Session"),
         ("Trial", "did you mean Session.Trial"),
         ("tutorial.Sumary", "did you mean tutorial.Summary"),

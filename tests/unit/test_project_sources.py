@@ -75,7 +75,7 @@ def test_without_a_project_the_folder_here(tmp_path: Path) -> None:
         ("pipelines/lab/__init__.py", [("lab", "pipelines")]),
         ("other/o.py", [("o", "other")]),
         ("./other", [("o", "other")]),
-        ("installed.module", [("installed.module", ".")]),
+        ("json.tool", [("json.tool", ".")]),
     ],
 )
 def test_modules_files_and_folders_can_be_named(root: Path, given: str, found: list[tuple[str, str]]) -> None:
