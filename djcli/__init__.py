@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from djcli.algebra.restriction import AndList
     from djcli.algebra.restriction import Negation as Not
     from djcli.codecs.base import Codec, SchemaCodec
+    from djcli.codecs.matlab import MatCell, MatStruct
     from djcli.codecs.registry import get_codec, list_codecs
     from djcli.database.connection import Connection
     from djcli.diagram.diagram import Diagram
@@ -44,6 +45,8 @@ _HOMES = {
     "Instance": "djcli.tables.instance",
     "Lookup": "djcli.tables.tiers",
     "Manual": "djcli.tables.tiers",
+    "MatCell": "djcli.codecs.matlab",
+    "MatStruct": "djcli.codecs.matlab",
     "Not": "djcli.algebra.restriction:Negation",
     "Part": "djcli.tables.tiers",
     "Schema": "djcli.tables.schema",
@@ -76,6 +79,8 @@ __all__ = [
     "Instance",
     "Lookup",
     "Manual",
+    "MatCell",
+    "MatStruct",
     "Not",
     "Part",
     "Schema",

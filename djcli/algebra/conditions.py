@@ -6,10 +6,12 @@ in slot order. So ``Session & key`` is one structure for every key, whose SQL is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from djcli.algebra.paths import Path
 from djcli.algebra.relation import Node
+from djcli.algebra.words import words
 from djcli.definition.model import TableId
 
 OPERATORS = ("=", "!=", "<=", ">=", "<", ">")
@@ -31,9 +33,16 @@ class Condition:
         return frozenset()
 
     @property
-    def has_raw(self) -> bool:
-        """Whether the user's own SQL is part of it."""
-        return False
+    def words(self) -> frozenset[str]:
+        """The words of the user's own SQL that stand in the scope of the restricted relation."""
+        return frozenset()
+
+    def stray_words(self, known: Collection[str]) -> frozenset[str]:
+        """Return the words of the user's own SQL, at any depth, that are no attributes where they stand.
+
+        `known` are the attributes of the restricted relation.
+        """
+        return self.words.difference(known)
 
     @property
     def tables(self) -> frozenset[TableId]:
@@ -46,6 +55,10 @@ class Constant(Condition):
     """Always true, or always false."""
 
     value: bool
+
+
+TRUE = Constant(value=True)
+FALSE = Constant(value=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,43 @@ class IsNull(Condition):
 
 
 @dataclass(frozen=True, slots=True)
+class ComparePath(Condition):
+    """``path operator value`` inside a JSON attribute; one slot.
+
+    Attributes
+    ----------
+    as_json
+        Whether the value is JSON, which knows numbers from texts; otherwise the path's cast decides.
+    """
+
+    path: Path
+    operator: str = "="
+    as_json: bool = False
+
+    @property
+    def n_slots(self) -> int:
+        """One value."""
+        return 1
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The JSON attribute."""
+        return frozenset((self.path.name,))
+
+
+@dataclass(frozen=True, slots=True)
+class IsNullPath(Condition):
+    """Inside a JSON attribute, ``path`` leads nowhere, or to null."""
+
+    path: Path
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The JSON attribute."""
+        return frozenset((self.path.name,))
+
+
+@dataclass(frozen=True, slots=True)
 class Among(Condition):
     """The tuple of the named attributes is one of a list; one slot an attribute, each a list of values."""
 
@@ -102,14 +152,14 @@ class Raw(Condition):
     text: str
 
     @property
-    def has_raw(self) -> bool:
-        """Yes: it is the user's own."""
-        return True
+    def words(self) -> frozenset[str]:
+        """Every word of it."""
+        return words(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Not(Condition):
-    """The rows for which `item` is not true."""
+    """``NOT item``, as SQL has it: where `item` is NULL, so is the negation."""
 
     item: Condition
 
@@ -124,9 +174,13 @@ class Not(Condition):
         return self.item.names
 
     @property
-    def has_raw(self) -> bool:
-        """As the negated condition."""
-        return self.item.has_raw
+    def words(self) -> frozenset[str]:
+        """Those of the negated condition."""
+        return self.item.words
+
+    def stray_words(self, known: Collection[str]) -> frozenset[str]:
+        """Return those of the negated condition."""
+        return self.item.stray_words(known)
 
     @property
     def tables(self) -> frozenset[TableId]:
@@ -149,9 +203,13 @@ class _Many(Condition):
         return frozenset[str]().union(*(item.names for item in self.items))
 
     @property
-    def has_raw(self) -> bool:
-        """Whether any item has."""
-        return any(item.has_raw for item in self.items)
+    def words(self) -> frozenset[str]:
+        """The union over the items."""
+        return frozenset[str]().union(*(item.words for item in self.items))
+
+    def stray_words(self, known: Collection[str]) -> frozenset[str]:
+        """Return the union over the items."""
+        return frozenset[str]().union(*(item.stray_words(known) for item in self.items))
 
     @property
     def tables(self) -> frozenset[TableId]:
@@ -186,6 +244,10 @@ class Matches(Condition):
         """The shared attributes."""
         return frozenset(self.shared)
 
+    def stray_words(self, known: Collection[str]) -> frozenset[str]:  # noqa: ARG002 - it has a scope of its own
+        """Return those of the other relation."""
+        return self.node.stray_words
+
     @property
     def tables(self) -> frozenset[TableId]:
         """Those of the other relation."""
@@ -194,7 +256,7 @@ class Matches(Condition):
 
 def all_of(items: Iterable[Condition]) -> Condition:
     """Return the conjunction, simplified: no item is True, one item is itself."""
-    kept = tuple(item for item in items if item != Constant(value=True))
+    kept = tuple(item for item in items if item != TRUE)
     if not kept:
-        return Constant(value=True)
+        return TRUE
     return kept[0] if len(kept) == 1 else All(kept)

@@ -57,9 +57,12 @@ class HeadingAttribute:
         return replace(self, **changes)  # pyright: ignore[reportArgumentType] - fields checked at run time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Heading:
-    """The attributes of a relation, in order; those of the primary key come first."""
+    """The attributes of a relation, in order; those of the primary key come first.
+
+    Headings are compared as objects, which is fast; compare `attributes` to know whether two say the same.
+    """
 
     attributes: tuple[HeadingAttribute, ...]
 

@@ -7,15 +7,21 @@ headings and their SQL are worked out once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import ParamSpec, TypeVar
 
 from djcli.algebra.conditions import Condition
 from djcli.algebra.heading import COMPUTED, Heading, HeadingAttribute
+from djcli.algebra.paths import Path
 from djcli.algebra.relation import Node
+from djcli.algebra.words import words
 from djcli.definition.model import TableId, TableModel
+from djcli.definition.types import parse_type
+
+TEXT = parse_type("text")
+"""The type of a value inside JSON that is read without a cast."""
 
 P = ParamSpec("P")
 N = TypeVar("N", bound="Node")
@@ -69,6 +75,11 @@ class Restrict(Node):
         """Those of the source and of the condition."""
         return self.source.tables | self.condition.tables
 
+    @property
+    def own_stray_words(self) -> frozenset[str]:
+        """The condition's."""
+        return self.condition.stray_words(self.source.heading.by_name)
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -86,12 +97,23 @@ class Computed:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """An attribute of a projection that is read from inside a JSON attribute."""
+
+    name: str
+    path: Path
+
+
+AnyColumn = Column | Computed | Reached
+
+
 @dataclass(frozen=True, eq=False)
 class Project(Node):
     """Attributes of `source` kept, renamed or computed; every row stays one row."""
 
     source: Node
-    columns: tuple[Column | Computed, ...]
+    columns: tuple[AnyColumn, ...]
 
     @cached_property
     def heading(self) -> Heading:
@@ -99,16 +121,24 @@ class Project(Node):
         old = self.source.heading
         attributes: list[HeadingAttribute] = []
         for column in self.columns:
-            if isinstance(column, Column):
-                attributes.append(old[column.source].evolve(name=column.name))
-            else:
-                attributes.append(_computed(column, self.source))
+            match column:
+                case Column():
+                    attributes.append(old[column.source].evolve(name=column.name))
+                case Computed():
+                    attributes.append(_computed(column, self.source))
+                case Reached():
+                    attributes.append(_reached(column, self.source))
         return _key_first(attributes)
 
     @property
     def sources(self) -> tuple[Node, ...]:
         """The projected relation."""
         return (self.source,)
+
+    @property
+    def own_stray_words(self) -> frozenset[str]:
+        """Those of the computed attributes."""
+        return spoken(self.columns).difference(self.source.heading.by_name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,14 +169,14 @@ class Join(Node):
         if all(name in a for name in b.primary_key):
             key = a.primary_key
         elif not self.left and all(name in b for name in a.primary_key):
-            key = b.primary_key
+            a, b, key = b, a, b.primary_key
         else:
             key = tuple(dict.fromkeys(a.primary_key + b.primary_key))
         merged = {attribute.name: attribute for attribute in a}
         for attribute in b:
             if attribute.name not in merged:
                 merged[attribute.name] = attribute.evolve(nullable=attribute.nullable or self.left)
-        ordered = [merged[name].evolve(in_key=True, nullable=False) for name in key]
+        ordered = [merged[name].evolve(in_key=True) for name in key]
         ordered += [m.evolve(in_key=False) for name, m in merged.items() if name not in key]
         return Heading(tuple(ordered))
 
@@ -192,6 +222,12 @@ class Aggregate(Node):
         """The grouping relation, then the grouped one."""
         return (self.source, self.group)
 
+    @property
+    def own_stray_words(self) -> frozenset[str]:
+        """Those of the computed attributes, which name attributes of both relations."""
+        known = self.source.heading.by_name.keys() | self.group.heading.by_name.keys()
+        return spoken(self.columns).difference(known)
+
 
 @dataclass(frozen=True, eq=False)
 class Group(Node):
@@ -215,6 +251,31 @@ class Group(Node):
     def sources(self) -> tuple[Node, ...]:
         """The grouped relation."""
         return (self.source,)
+
+    @property
+    def own_stray_words(self) -> frozenset[str]:
+        """Those of the computed attributes."""
+        return spoken(self.computed).difference(self.source.heading.by_name)
+
+
+@dataclass(frozen=True, eq=False)
+class Union(Node):
+    """The rows of both relations, which have one primary key; each brings its own secondary attributes."""
+
+    first: Node
+    second: Node
+
+    @cached_property
+    def heading(self) -> Heading:
+        """The key, then the secondary attributes of both, any of which may be null."""
+        a, b = self.first.heading, self.second.heading
+        secondary = [x for heading in (a, b) for x in heading if not x.in_key]
+        return Heading((*(x for x in a if x.in_key), *(x.evolve(nullable=True) for x in secondary)))
+
+    @property
+    def sources(self) -> tuple[Node, ...]:
+        """Both relations."""
+        return (self.first, self.second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +309,25 @@ class Limit(Node):
         return 2
 
 
+def spoken(columns: Iterable[AnyColumn]) -> frozenset[str]:
+    """Return the words of the columns that the user's own SQL computes."""
+    return frozenset[str]().union(*(words(c.text) for c in columns if isinstance(c, Computed)))
+
+
 def _computed(column: Computed, node: Node) -> HeadingAttribute:
-    # The origin names the node, so that a computed attribute is homologous with itself alone.
-    return HeadingAttribute(name=column.name, type=COMPUTED, nullable=True, origin=(node, column.text))
+    # The origin names the node, so that a computed attribute is homologous with itself alone. Aggregates of
+    # a node with values have none: one structure, `s.aggr(t & {'x': …}, n=…)`, is a different n for each x.
+    if isinstance(node, (Aggregate, Group)):
+        is_own = not node.n_slots
+    else:
+        is_own = all(a.origin is not None for a in node.heading)
+    origin = (node, column.text) if is_own else None
+    return HeadingAttribute(name=column.name, type=COMPUTED, nullable=True, origin=origin)
+
+
+def _reached(column: Reached, node: Node) -> HeadingAttribute:
+    kind = TEXT if column.path.cast is None else column.path.cast
+    return HeadingAttribute(name=column.name, type=kind, nullable=True, origin=(node, column.path))
 
 
 def _key_first(attributes: list[HeadingAttribute]) -> Heading:
@@ -270,7 +347,7 @@ def restrict(source: Node, condition: Condition) -> Restrict:
 
 
 @_interned
-def project(source: Node, columns: tuple[Column | Computed, ...]) -> Project:
+def project(source: Node, columns: tuple[AnyColumn, ...]) -> Project:
     """Return `source` projected."""
     return Project(source, columns)
 
@@ -298,6 +375,12 @@ def aggregate(
 def group(source: Node, by: tuple[str, ...], computed: tuple[Computed, ...] = ()) -> Group:
     """Return the distinct values of attributes, with computed values."""
     return Group(source, by, computed)
+
+
+@_interned
+def union(first: Node, second: Node) -> Union:
+    """Return the rows of both."""
+    return Union(first, second)
 
 
 @_interned

@@ -37,3 +37,17 @@ class Node:
     def tables(self) -> frozenset[TableId]:
         """Every table that the expression reads."""
         return frozenset[TableId]().union(*(source.tables for source in self.sources))
+
+    @cached_property
+    def stray_words(self) -> frozenset[str]:
+        """The words of the user's own SQL, at any depth, that are no attributes where they stand.
+
+        Keywords and names of functions, mistakes, and whatever else could be taken for a column that
+        happens to be in sight.
+        """
+        return self.own_stray_words.union(*(source.stray_words for source in self.sources))
+
+    @property
+    def own_stray_words(self) -> frozenset[str]:
+        """Those in the node's own SQL."""
+        return frozenset()

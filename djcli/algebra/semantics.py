@@ -6,7 +6,10 @@ an accident of naming, refused with the projection that resolves it.
 
 from __future__ import annotations
 
-from djcli.algebra.heading import Heading, HeadingAttribute
+from collections.abc import Sequence
+
+from djcli.algebra.heading import COMPUTED, Heading, HeadingAttribute
+from djcli.algebra.paths import Path
 from djcli.algebra.relation import Node
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError
@@ -32,15 +35,21 @@ def shared_attributes(
         If a namesake is not homologous.
     """
     names = tuple(name for name in first.names if name in second)
-    if semantic_check:
-        for name in names:
-            if not first[name].is_homologous(second[name]):
-                raise DataJointError(
-                    f"cannot {operation} on {name!r}: it is {_origin(first[name])} on one side and "
-                    f"{_origin(second[name])} on the other; rename one with .proj(new_name='{name}'), "
-                    f"leave it out with .proj(...), or pass semantic_check=False"
-                )
+    for name in names if semantic_check else ():
+        if not first[name].is_homologous(second[name]):
+            ours, theirs = _origin(first[name]), _origin(second[name])
+            kept = [n for n in second.secondary if n not in first]
+            without = f", leave it out with {_projection(kept)}" if not second[name].in_key else ""
+            raise DataJointError(
+                f"cannot {operation} on {name!r}: it is {ours} on one side and {theirs} on the other; "
+                f"rename one with .proj(..., new_name={name!r}){without}, or pass semantic_check=False"
+            )
     return names
+
+
+def _projection(names: Sequence[str]) -> str:
+    """Return the projection that keeps these attributes besides the key."""
+    return f".proj({', '.join(map(repr, names))})"
 
 
 def _origin(attribute: HeadingAttribute) -> str:
@@ -51,5 +60,7 @@ def _origin(attribute: HeadingAttribute) -> str:
             return f"the secondary attribute {'.'.join((*table, column))}"
         case (Node(), str() as text):
             return f"computed as {text}"
+        case (Node(), Path() as path):
+            return f"read from {path.name}.{'.'.join(path.steps)}"
         case _:
-            return "of unknown origin"
+            return "computed" if attribute.type is COMPUTED else "of unknown origin"

@@ -25,8 +25,10 @@ RestrictOption = Annotated[
 ]
 
 
-def check_attributes(restrictions: Iterable[Restriction], headings: Sequence[Heading]) -> None:
-    """Refuse restrictions by attributes that none of the headings has.
+def check_attributes(
+    restrictions: Iterable[Restriction], headings: Sequence[Heading], what: str = "table"
+) -> None:
+    """Refuse restrictions by attributes that none of the headings, of tables or of `what`, has.
 
     Raises
     ------
@@ -37,7 +39,7 @@ def check_attributes(restrictions: Iterable[Restriction], headings: Sequence[Hea
     for restriction in restrictions:
         if restriction.attribute not in known:
             raise SelectionError(
-                f"--restrict {str(restriction)!r}: no table here has an attribute {restriction.attribute!r}"
+                f"--restrict {str(restriction)!r}: no {what} here has an attribute {restriction.attribute!r}"
                 f"{did_you_mean(restriction.attribute, known)} (they have {', '.join(known)})"
             )
 

@@ -43,7 +43,7 @@ def populate(
     work = open_workspace(ctx)
     chosen = _computed(work, tables)
     sources = {table: _key_source(table) for table in chosen}
-    check_attributes(restrictions, [source.heading for source in sources.values()])
+    check_attributes(restrictions, [source.heading for source in sources.values()], "key source")
     typed = {table: conditions(restrictions, source.heading) for table, source in sources.items()}
     follower = Follower()
     try:
