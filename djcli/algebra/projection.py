@@ -23,8 +23,23 @@ Named = tuple[tuple[str, str], ...]
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _COPY = re.compile(r"\(\s*([A-Za-z_]\w*)\s*\)")
 _CONSTANTS = frozenset(
-    "null true false default current_date current_time current_timestamp localtime localtimestamp "
-    "current_user session_user user current_role current_catalog current_schema".split()
+    [
+        "null",
+        "true",
+        "false",
+        "default",
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "localtime",
+        "localtimestamp",
+        "current_user",
+        "session_user",
+        "user",
+        "current_role",
+        "current_catalog",
+        "current_schema",
+    ]
 )
 """Words that are values in SQL without being attributes."""
 
@@ -65,7 +80,9 @@ def _projection(heading: Heading, attributes: tuple[str | EllipsisType, ...], na
     for name in heading.names:
         if name in keep:
             columns.append(Column(name, name))
-        columns += [Column(to, name) for source in (renamed, copied) for to, of in source.items() if of == name]
+        columns += [
+            Column(to, name) for source in (renamed, copied) for to, of in source.items() if of == name
+        ]
     columns += new
     _check_distinct(columns)
     return tuple(columns)

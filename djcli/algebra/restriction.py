@@ -5,26 +5,33 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any as Anything
 from typing import Protocol, cast, runtime_checkable
 
 from djcli.algebra.conditions import (
+    FALSE,
     OPERATORS,
-    All,
+    TRUE,
     Among,
     Any,
     Compare,
+    ComparePath,
     Condition,
     Constant,
     IsNull,
+    IsNullPath,
     Matches,
     Not,
     Raw,
     all_of,
 )
 from djcli.algebra.heading import COMPUTED, Heading, HeadingAttribute
+from djcli.algebra.paths import Path, head_of, read_path
+from djcli.algebra.records import records
 from djcli.algebra.relation import Node
 from djcli.algebra.semantics import shared_attributes
 from djcli.codecs.scalars import NO_MATCH, comparison_value
+from djcli.definition.types import AttributeType
 from djcli.errors import DataJointError
 
 logger = logging.getLogger("djcli")
@@ -46,6 +53,18 @@ class Expression(Protocol):
         """The values of the structure's slots."""
         ...
 
+    @property
+    def instance(self) -> Anything:
+        """The database it is asked of."""
+        ...
+
+
+class UniversalSet:
+    """``dj.U``: every row is in it, so a restriction by it holds for all."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
 
 class Negation:
     """``dj.Not(condition)``: the rows for which the condition does not hold."""
@@ -53,9 +72,19 @@ class Negation:
     def __init__(self, restriction: object) -> None:
         self.restriction = restriction
 
+    def __repr__(self) -> str:
+        return f"Not({self.restriction!r})"
+
 
 class AndList(list[object]):
     """``dj.AndList([…])``: every condition of the list must hold."""
+
+    def append(self, restriction: object, /) -> None:
+        """Add a condition; those of another `AndList` one by one."""
+        if isinstance(restriction, AndList):
+            self.extend(restriction)
+        else:
+            super().append(restriction)
 
 
 @dataclass(frozen=True)
@@ -90,7 +119,79 @@ class Restriction:
     unmatched: tuple[str, ...] = field(default=())
 
 
-def read_restriction(heading: Heading, given: object, *, semantic_check: bool = True) -> Restriction:
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What all parts of one restriction are read for."""
+
+    heading: Heading
+    semantic_check: bool
+    restricted: Expression | None
+
+    def read(self, given: object) -> Restriction:
+        """Translate one condition."""
+        match given:
+            case bool():
+                return Restriction(Constant(given))
+            case str():
+                return Restriction(_raw(given))
+            case Where():
+                return _where(self.heading, given)
+            case Negation():
+                inner = self.read(given.restriction)
+                return Restriction(_negated(inner.condition), inner.values, inner.unmatched)
+            case AndList():
+                return _conjunction([self.read(item) for item in given])
+            case Mapping():
+                return _mapping(self.heading, cast(Mapping[object, object], given))
+            case UniversalSet():
+                return Restriction(TRUE)
+            case _:
+                return self._other(given)
+
+    def _other(self, given: object) -> Restriction:
+        if isinstance(given, Expression):
+            return self._relation(given)
+        rows = records(given)
+        if rows is not None:
+            return self._any_of(rows)
+        if type(given).__name__ == "bool":  # numpy's
+            return Restriction(Constant(bool(given)))
+        if isinstance(given, Iterable) and not isinstance(given, (bytes, type)):
+            return self._any_of(list(cast(Iterable[object], given)))
+        raise DataJointError(
+            f"cannot restrict by {type(given).__name__} {given!r}: "
+            "use a dict, a string of SQL, a list of these, or a table"
+        )
+
+    def _relation(self, given: Expression) -> Restriction:
+        if self.restricted is not None and self.restricted.instance is not given.instance:
+            raise DataJointError("cannot restrict by a table of another database; fetch its keys first")
+        itself = (
+            self.restricted is not None
+            and self.restricted.node is given.node
+            and self.restricted.values == given.values
+        )
+        shared = shared_attributes(
+            self.heading,
+            given.node.heading,
+            operation="restrict",
+            semantic_check=self.semantic_check,
+            itself=itself,
+        )
+        return Restriction(Matches(given.node, shared), given.values)
+
+    def _any_of(self, items: Sequence[object]) -> Restriction:
+        rows = _uniform_rows(self.heading, items)
+        return _disjunction([self.read(item) for item in items]) if rows is None else rows
+
+
+def read_restriction(
+    heading: Heading,
+    given: object,
+    *,
+    semantic_check: bool = True,
+    restricted: Expression | None = None,
+) -> Restriction:
     """Translate a restriction.
 
     Parameters
@@ -102,110 +203,135 @@ def read_restriction(heading: Heading, given: object, *, semantic_check: bool = 
         record, a boolean, `AndList`, `Negation`, `Where`, or another relation.
     semantic_check
         Whether namesakes must have one lineage when `given` is a relation.
+    restricted
+        The relation itself, where there is one; it is homologous with itself.
 
     Raises
     ------
     DataJointError
         If it is none of these, or a value cannot be compared with its attribute.
     """
-    match given:
-        case bool():
-            return Restriction(Constant(given))
-        case str():
-            return Restriction(Raw(given))
-        case Where():
-            return _where(heading, given)
-        case Negation():
-            inner = read_restriction(heading, given.restriction, semantic_check=semantic_check)
-            return Restriction(Not(inner.condition), inner.values, inner.unmatched)
-        case AndList():
-            return _combine(heading, given, semantic_check, conjunction=True)
-        case Mapping():
-            return _mapping(heading, cast(Mapping[str, object], given))
-        case _:
-            return _other(heading, given, semantic_check)
+    return _Reader(heading, semantic_check, restricted).read(given)
 
 
-def _other(heading: Heading, given: object, semantic_check: bool) -> Restriction:
-    if isinstance(given, Expression):
-        shared = shared_attributes(
-            heading, given.node.heading, operation="restrict", semantic_check=semantic_check
-        )
-        return Restriction(Matches(given.node, shared), given.values)
-    rows = _records(given)
-    if rows is not None:
-        return _combine(heading, rows, semantic_check, conjunction=False)
-    if type(given).__name__ == "bool":  # numpy's
-        return Restriction(Constant(bool(given)))
-    if isinstance(given, Iterable):
-        return _combine(heading, cast(Iterable[object], given), semantic_check, conjunction=False)
-    raise DataJointError(
-        f"cannot restrict by {type(given).__name__} {given!r}: "
-        "use a dict, a string of SQL, a list of these, or a table"
-    )
+def _raw(text: str) -> Condition:
+    if not text.strip():
+        raise DataJointError("the restriction is an empty string: write a condition in SQL")
+    return Raw(text)
 
 
-def _records(given: object) -> list[object] | None:
-    """Take apart numpy records, and the rows of frames; None for anything else."""
-    dtype_names = getattr(getattr(given, "dtype", None), "names", None)
-    if dtype_names is not None:
-        names = cast(tuple[str, ...], dtype_names)
-        if getattr(given, "shape", ()) == ():
-            return [{name: given[name] for name in names}]  # pyright: ignore[reportIndexIssue, reportUnknownVariableType]
-        return [dict(zip(names, row, strict=True)) for row in cast(Iterable[Sequence[object]], given)]
-    if hasattr(given, "to_dicts") and hasattr(given, "columns"):  # polars
-        return list(cast(Iterable[object], given.to_dicts()))  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-    if hasattr(given, "to_dict") and hasattr(given, "columns"):  # pandas
-        return list(cast(Iterable[object], given.to_dict("records")))  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-    return None
+def _negated(condition: Condition) -> Condition:
+    return Constant(not condition.value) if isinstance(condition, Constant) else Not(condition)
+
+
+def _conjunction(parts: Sequence[Restriction]) -> Restriction:
+    unmatched = tuple(name for part in parts for name in part.unmatched)
+    if any(part.condition == FALSE for part in parts):
+        return Restriction(FALSE, unmatched=unmatched)
+    values = tuple(value for part in parts for value in part.values)
+    return Restriction(all_of(part.condition for part in parts), values, unmatched)
+
+
+def _disjunction(parts: Sequence[Restriction]) -> Restriction:
+    unmatched = tuple(name for part in parts for name in part.unmatched)
+    if any(part.condition == TRUE for part in parts):
+        return Restriction(TRUE, unmatched=unmatched)
+    kept = [part for part in parts if part.condition != FALSE]
+    if not kept:
+        return Restriction(FALSE, unmatched=unmatched)
+    if len(kept) == 1:
+        return Restriction(kept[0].condition, kept[0].values, unmatched)
+    values = tuple(value for part in kept for value in part.values)
+    return Restriction(Any(tuple(part.condition for part in kept)), values, unmatched)
 
 
 def _where(heading: Heading, given: Where) -> Restriction:
+    path = read_path(heading, given.attribute)
+    if path is not None:
+        return _inside(path, given.operator, given.value)
     heading.check((given.attribute,))
     attribute = heading[given.attribute]
     if given.value is None:
-        if given.operator not in ("=", "!="):
-            raise DataJointError(f"{given.attribute} {given.operator} null is never true; use = or !=")
-        null = IsNull(given.attribute)
-        return Restriction(null if given.operator == "=" else Not(null))
+        return Restriction(_null(IsNull(given.attribute), given))
     value = _value(attribute, given.value)
     if value is NO_MATCH:
         if given.operator == "=":
-            return Restriction(Constant(value=False))
+            return Restriction(FALSE)
         if given.operator == "!=":
             return Restriction(Not(IsNull(given.attribute)))
         raise DataJointError(f"{given.value!r} cannot be ordered against attribute {given.attribute!r}")
     return Restriction(Compare(given.attribute, given.operator), (value,))
 
 
-def _mapping(heading: Heading, given: Mapping[str, object]) -> Restriction:
-    parts: list[Condition] = []
-    values: list[object] = []
-    known = [name for name in given if name in heading]
-    if given and not known:
-        names = ", ".join(map(str, given))
+def _null(is_null: Condition, given: Where) -> Condition:
+    if given.operator not in ("=", "!="):
+        raise DataJointError(f"{given.attribute} {given.operator} null is never true; use = or !=")
+    return is_null if given.operator == "=" else Not(is_null)
+
+
+def _mapping(heading: Heading, given: Mapping[object, object]) -> Restriction:
+    parts: list[Restriction] = []
+    for key, value in given.items():
+        name = key if isinstance(key, str) else None
+        if name is None or head_of(name, heading.by_name) is None:
+            continue
+        if name in heading.by_name:
+            parts.append(_equals(heading[name], value))
+        else:
+            path = read_path(heading, name)
+            if path is None:
+                raise DataJointError(
+                    f"cannot restrict by {name!r}: a path starts at a JSON attribute, such as meta.probe[0].depth"
+                )
+            parts.append(_inside(path, "=", value))
+    if given and not parts:
+        names = tuple(map(str, given))
         logger.warning(
-            "the restriction by %s has no effect: the attributes are %s", names, ", ".join(heading.names)
+            "the restriction by %s has no effect: the attributes are %s",
+            ", ".join(names),
+            ", ".join(heading.names),
         )
-        return Restriction(Constant(value=True), unmatched=tuple(map(str, given)))
-    for name in known:
-        part = _equals(heading[name], given[name])
-        parts.append(part.condition)
-        values.extend(part.values)
-    return Restriction(all_of(parts), tuple(values))
+        return Restriction(TRUE, unmatched=names)
+    return _conjunction(parts)
 
 
 def _equals(attribute: HeadingAttribute, value: object) -> Restriction:
     if value is None:
         return Restriction(IsNull(attribute.name))
     if attribute.type.name != "json" and _is_list(value):
-        items = [_value(attribute, item) for item in cast(Iterable[object], value) if item is not None]
-        kept = [item for item in items if item is not NO_MATCH]
-        return Restriction(Among((attribute.name,)), (kept,))
+        return _among(attribute, list(cast(Iterable[object], value)))
     encoded = _value(attribute, value)
     if encoded is NO_MATCH:
-        return Restriction(Constant(value=False))
+        return Restriction(FALSE)
     return Restriction(Compare(attribute.name), (encoded,))
+
+
+def _among(attribute: HeadingAttribute, items: Sequence[object]) -> Restriction:
+    if attribute.type is COMPUTED:  # the type of a list of parameters has to be known
+        return _disjunction([_equals(attribute, item) for item in items])
+    kept = [_value(attribute, item) for item in items if item is not None]
+    among = Restriction(Among((attribute.name,)), ([item for item in kept if item is not NO_MATCH],))
+    if len(kept) == len(items):
+        return among
+    return _disjunction([among, Restriction(IsNull(attribute.name))])
+
+
+def _inside(path: Path, operator: str, value: object) -> Restriction:
+    """Compare a value inside a JSON attribute: as its cast's type, a text as text, anything else as JSON."""
+    if value is None:
+        return Restriction(_null(IsNullPath(path), Where(path.name, operator, None)))
+    kind = path.cast
+    as_json = kind is None and not isinstance(value, str)
+    try:
+        encoded = _encode(kind, value) if kind else comparison_value(*_JSON_OR_TEXT[as_json], (), (), value)
+    except ValueError as error:
+        raise DataJointError(f"JSON path {'.'.join((path.name, *path.steps))!r}: {error}") from error
+    if encoded is NO_MATCH:
+        return Restriction(FALSE)
+    return Restriction(ComparePath(path, operator, as_json), (encoded,))
+
+
+_JSON_OR_TEXT = {True: ("json", "jsonb"), False: ("varchar", "text")}
 
 
 def _is_list(value: object) -> bool:
@@ -220,64 +346,45 @@ def _value(attribute: HeadingAttribute, value: object) -> object:
     if kind.codec is not None:
         raise DataJointError(f"attribute {attribute.name!r} holds {kind.text}, which cannot be compared")
     try:
-        return comparison_value(kind.name, kind.column, kind.args, kind.labels, value)
+        return _encode(kind, value)
     except ValueError as error:
         raise DataJointError(f"attribute {attribute.name!r} ({kind.text}): {error}") from error
 
 
-def _combine(
-    heading: Heading,
-    items: Iterable[object],
-    semantic_check: bool,
-    *,
-    conjunction: bool,
-) -> Restriction:
-    items = list(items)
-    if not conjunction:
-        rows = _uniform_rows(heading, items)
-        if rows is not None:
-            return rows
-    parts = [read_restriction(heading, item, semantic_check=semantic_check) for item in items]
-    values = tuple(value for part in parts for value in part.values)
-    unmatched = tuple(name for part in parts for name in part.unmatched)
-    conditions = [part.condition for part in parts]
-    if conjunction:
-        return Restriction(all_of(conditions), values, unmatched)
-    if not conditions:
-        return Restriction(Constant(value=False))
-    return Restriction(conditions[0] if len(conditions) == 1 else Any(tuple(conditions)), values, unmatched)
+def _encode(kind: AttributeType, value: object) -> object:
+    return comparison_value(kind.name, kind.column, kind.args, kind.labels, value)
 
 
-def _uniform_rows(heading: Heading, items: list[object]) -> Restriction | None:
+def _uniform_rows(heading: Heading, items: Sequence[object]) -> Restriction | None:
     """Turn many dicts with the same plain attributes into one condition, whose SQL has no length."""
     if len(items) < 2 or not all(isinstance(item, Mapping) for item in items):
         return None
-    rows = cast(list[Mapping[str, object]], items)
-    names = tuple(name for name in rows[0] if name in heading)
-    if not names:
+    rows = cast(Sequence[Mapping[str, object]], items)
+    first = rows[0].keys()
+    wanted = _meant(heading, first)
+    names = tuple(name for name in first if name in wanted)
+    if not names or any(name not in heading or heading[name].type.name in _APART for name in names):
         return None
-    wanted = set(names)
     columns: list[list[object]] = [[] for _ in names]
     for row in rows:
-        if {name for name in row if name in heading} != wanted:
+        if row.keys() != first and _meant(heading, row.keys()) != wanted:
             return None
         encoded: list[object] = []
         for name in names:
             value = row[name]
-            if value is None or _is_list(value) or heading[name].type.name in ("json", "computed"):
+            if value is None or _is_list(value):
                 return None
             encoded.append(_value(heading[name], value))
-        if NO_MATCH not in encoded:
+        if not any(value is NO_MATCH for value in encoded):
             for column, value in zip(columns, encoded, strict=True):
                 column.append(value)
     return Restriction(Among(names), tuple(columns))
 
 
-def conjunction(first: Condition, second: Condition) -> Condition:
-    """Return ``first AND second``, flat."""
-    return all_of(
-        (
-            *(first.items if isinstance(first, All) else (first,)),
-            *(second.items if isinstance(second, All) else (second,)),
-        )
-    )
+_APART = ("json", "computed")
+"""Types whose values are compared one by one."""
+
+
+def _meant(heading: Heading, keys: Iterable[object]) -> set[str]:
+    """Return those keys of a dict that are about attributes."""
+    return {key for key in keys if isinstance(key, str) and head_of(key, heading.by_name) is not None}

@@ -16,7 +16,12 @@ from djcli.errors import DataJointError
 
 
 def shared_attributes(
-    first: Heading, second: Heading, *, operation: str, semantic_check: bool = True
+    first: Heading,
+    second: Heading,
+    *,
+    operation: str,
+    semantic_check: bool = True,
+    itself: bool = False,
 ) -> tuple[str, ...]:
     """Return the names that both headings have, in the first one's order.
 
@@ -28,12 +33,16 @@ def shared_attributes(
         ``'join'`` or ``'restrict'``, for the message.
     semantic_check
         False takes every namesake for a match.
+    itself
+        Whether both are one and the same relation: then equal keys are equal rows, nulls included.
 
     Raises
     ------
     DataJointError
         If a namesake is not homologous.
     """
+    if itself:
+        return first.primary_key
     names = tuple(name for name in first.names if name in second)
     for name in names if semantic_check else ():
         if not first[name].is_homologous(second[name]):
@@ -44,7 +53,8 @@ def shared_attributes(
                 f"cannot {operation} on {name!r}: it is {ours} on one side and {theirs} on the other; "
                 f"rename one with .proj(..., new_name={name!r}){without}, or pass semantic_check=False"
             )
-    return names
+    # One heading object means that one relation is a restriction of the other: its key tells rows apart.
+    return first.primary_key if first is second and semantic_check else names
 
 
 def _projection(names: Sequence[str]) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import shlex
 import sys
 from contextlib import chdir
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -16,6 +14,7 @@ from djcli.cli.app import run
 from djcli.cli.init import starter_text, write_files
 from djcli.cli.options import Shared, shared
 from djcli.cli.workspace import open_workspace
+from djcli.errors import PipelineError
 from djcli.project.sources import find_sources
 from djcli.settings import find_project
 
@@ -83,39 +82,15 @@ def _run(options: Shared, *command: str) -> None:
 
 
 def _fill(ctx: typer.Context) -> None:
-    """Insert the tutorial's subjects, sessions and trials, unless they are there."""
-    work = open_workspace(ctx)
-    subject, session, trial = work.select(["Subject", "Session", "Session.Trial"])
-    sessions = [
-        {"subject_id": name, "session_idx": index, "session_date": date}
-        for name, index, date in (
-            ("M001", 1, "2026-01-06"),
-            ("M001", 2, "2026-01-07"),
-            ("M002", 1, "2026-01-06"),
-        )
-    ]
-    with work.instance.connection.transaction:
-        subject.insert(
-            [{"subject_id": name, "species": "Mus musculus"} for name in ("M001", "M002")],
-            skip_duplicates=True,
-        )
-        session.insert(sessions, skip_duplicates=True)
-        trial.insert(_trials(sessions), skip_duplicates=True)
+    """Insert the tutorial's subjects, sessions and trials, unless they are there.
 
-
-def _trials(sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Make up trials, the same ones each time."""
-    dice = random.Random(42)
-    return [
-        {
-            "subject_id": session["subject_id"],
-            "session_idx": session["session_idx"],
-            "trial_idx": index + 1,
-            "stimulus": dice.choice(["left", "right"]),
-            "response": dice.choice(["left", "right"]),
-            "correct": dice.random() > 0.3,
-            "reaction_time": dice.uniform(0.2, 0.8),
-        }
-        for session in sessions
-        for index in range(15)
-    ]
+    Raises
+    ------
+    PipelineError
+        If the project's tutorial is one of the user's own.
+    """
+    modules = open_workspace(ctx).pipelines.modules
+    fill = next((module.fill for module in modules if hasattr(module, "fill")), None)
+    if fill is None:
+        raise PipelineError("the tutorial of this project has no fill(): run the demo in another folder")
+    fill()

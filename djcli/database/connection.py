@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self, cast
+from typing import Any, Protocol, Self, cast
 
 import psycopg
 from psycopg import sql
@@ -27,6 +27,18 @@ Query = sql.Composable | str
 _FETCH_SIZE = 5_000
 
 
+class Gate(Protocol):
+    """Whoever holds statements back, and must send them before anything else happens on the connection."""
+
+    def before_statement(self) -> None:
+        """Hear that a statement is about to run."""
+        ...
+
+    def before_transaction(self) -> None:
+        """Hear that a nested transaction is about to begin."""
+        ...
+
+
 class Connection:
     """A session with the database.
 
@@ -44,6 +56,7 @@ class Connection:
     def __init__(self, target: DatabaseTarget) -> None:
         self.target = target
         self.observers: list[Callable[[str], None]] = []
+        self.gate: Gate | None = None
         self._raw: psycopg.Connection | None = None
         self._pid = 0
         self._depth = 0
@@ -65,6 +78,8 @@ class Connection:
         LostConnectionError
             If it was lost inside a transaction.
         """
+        if self.gate is not None:
+            self.gate.before_statement()
         if self._raw is not None and self._pid != os.getpid():
             # A forked child must not talk on, nor close, its parent's connection.
             self._raw, self._depth = None, 0
@@ -238,6 +253,8 @@ class Connection:
 
         Inside another it is a savepoint.
         """
+        if self.gate is not None:
+            self.gate.before_transaction()
         raw = self.raw
         self._depth += 1
         try:
@@ -245,6 +262,18 @@ class Connection:
                 yield self
         finally:
             self._depth = max(0, self._depth - 1)
+
+    @contextmanager
+    def snapshot(self) -> Generator[Connection]:
+        """Open a transaction all of whose statements see the database as it was at the first (REPEATABLE READ)."""
+        raw = self.raw
+        raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        try:
+            with self.transaction:
+                yield self
+        finally:
+            if not raw.closed:
+                raw.isolation_level = None
 
     def start_transaction(self) -> None:
         """Begin a transaction.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import psycopg
 
@@ -63,14 +64,19 @@ def translate(error: psycopg.Error) -> DataJointError:
 
 def is_retriable(error: BaseException) -> bool:
     """Whether the transaction that ended in this error may succeed when tried again."""
+    return is_conflict(error) or any(isinstance(cause, LostConnectionError) for cause in _causes(error))
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether the transaction failed only because another ran at the same time."""
+    return any(isinstance(cause, psycopg.Error) and cause.sqlstate in RETRIABLE for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, LostConnectionError):
-            return True
-        if isinstance(cause, psycopg.Error) and cause.sqlstate in RETRIABLE:
-            return True
+        yield cause
         cause = cause.__cause__
-    return False
 
 
 def _table(diagnosis: psycopg.errors.Diagnostic) -> str:
@@ -89,7 +95,9 @@ def _foreign_key(detail: str, primary: str) -> str:
         return (
             f"there is no {display_name(missing[3])} with {_pairs(missing[1], missing[2])}: insert it first"
         )
-    used = re.fullmatch(r'Key \((.*?)\)=\((.*)\) is still referenced from table "(.*)"\.', detail, re.DOTALL)
+    used = re.fullmatch(
+        r'Key \((.*?)\)=\((.*)\) is (?:still )?referenced from table "(.*)"\.', detail, re.DOTALL
+    )
     if used:
         return f"the row with {_pairs(used[1], used[2])} is still referenced by {display_name(used[3])}"
     return detail or primary

@@ -1,31 +1,48 @@
-"""The loop of populate: pending keys are streamed and made one after another."""
+"""The loop of populate: pending keys are streamed, claimed, and made in batches that adapt to their speed."""
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from psycopg import sql
+
+from djcli.algebra.restriction import AndList
 from djcli.database.failures import is_retriable
 from djcli.errors import DataJointError, LostConnectionError
+from djcli.populate.ahead import ReadAhead
+from djcli.populate.batch import Batch, RetryBatchError
+from djcli.populate.claims import MAX_CLAIMS, claim, claim_name, release
 from djcli.populate.keys import Todo, todo
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
-from djcli.populate.runner import Outcome, make_key
+from djcli.populate.runner import Outcome, call_make, make_key
+from djcli.tables.declare import ensure
 from djcli.tables.table import Table
 
 ATTEMPTS = 3
 """How often a key is tried when the database, not make, is at fault."""
 
+FIRST_BATCH = 4
+BATCH_SECONDS = 0.25
+"""How long a batch may take: slow makes commit one by one, quick ones together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to populate; the attributes are the parameters of `AutoPopulate.populate`."""
+    """How to populate; the attributes are the parameters of `AutoPopulate.populate`.
+
+    `batch` is the number of keys that one transaction may hold; 1 runs each make as it is written.
+    """
 
     suppress_errors: bool = False
     return_exception_objects: bool = False
     max_calls: int | None = None
     make_kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     observer: Observer = field(default_factory=Silent)
+    batch: int = MAX_CLAIMS
 
 
 def populate(table: Table, restrictions: Sequence[object], options: Options) -> PopulateResult:
@@ -54,6 +71,8 @@ def populate(table: Table, restrictions: Sequence[object], options: Options) -> 
         raise DataJointError("populate makes transactions of its own and cannot run inside another")
     if options.max_calls is not None and options.max_calls < 0:
         raise DataJointError(f"max_calls={options.max_calls}: it must not be negative")
+    classes = table.instance.classes
+    ensure(table.instance, [other for other in classes if other.schema == table.id.schema])
     run = _Run(table, todo(table, restrictions), options)
     try:
         run.all_keys()
@@ -67,25 +86,29 @@ class _Run:
 
     def __init__(self, table: Table, work: Todo, options: Options) -> None:
         self.table = table
+        self.connection = table.connection
         self.label: str = table.class_label
         self.work = work
         self.options = options
         self.result = PopulateResult()
         self.calls = 0
-        self.tried: set[tuple[object, ...]] = set()
+        self.failed_keys: set[tuple[object, ...]] = set()
+        self.ahead = ReadAhead(work.pending.heading)
+        self.size = min(FIRST_BATCH, options.batch)
 
     def all_keys(self) -> None:
         pending = len(self.work.pending)
         if self.options.max_calls is not None:
             pending = min(pending, self.options.max_calls)
         self.options.observer.begin(self.label, pending)
+        if not pending:
+            return
+        # Foreign-key checks may have kept a plan from when the tables were empty.
+        self.connection.execute(sql.SQL("DISCARD PLANS"))
         lost = 0
-        while pending:
+        while True:
             try:
-                for key in self.pending_keys():
-                    if self.calls == self.options.max_calls:
-                        return
-                    self.one_key(key)
+                self.stream_of_keys()
             except LostConnectionError:
                 lost += 1
                 if lost == ATTEMPTS:
@@ -93,15 +116,79 @@ class _Run:
             else:
                 return
 
+    def stream_of_keys(self) -> None:
+        """Take keys from the stream, batch by batch, until there are none or enough calls were made."""
+        stream = self.pending_keys()
+        waiting: deque[Key] = deque()
+        while self.calls != self.options.max_calls:
+            wanted = self.size
+            if self.options.max_calls is not None:
+                wanted = min(wanted, self.options.max_calls - self.calls)
+            while len(waiting) < wanted:
+                key = next(stream, None)
+                if key is None:
+                    break
+                waiting.append(key)
+            if not waiting:
+                return
+            keys = [waiting.popleft() for _ in range(min(wanted, len(waiting)))]
+            waiting.extendleft(reversed(self.some_keys(keys)))
+
     def pending_keys(self) -> Iterator[Key]:
         """Stream the pending keys in the order of the primary key, without those that failed before."""
         names = self.work.pending.heading.names
         for row in self.work.pending.query.stream(order_by="KEY"):
-            if row not in self.tried:
+            if row not in self.failed_keys:
                 yield dict(zip(names, row, strict=True))
 
+    def some_keys(self, keys: list[Key]) -> list[Key]:
+        """Make some keys; returns those that there was no time for."""
+        if self.options.batch == 1:
+            for key in keys:
+                self.one_key(key)
+            return []
+        names = [claim_name(self.table.full_table_name, key) for key in keys]
+        claimed = [
+            (name, key)
+            for name, key, is_ours in zip(names, keys, claim(self.connection, names), strict=True)
+            if is_ours
+        ]
+        for name, key in zip(names, keys, strict=True):
+            if (name, key) not in claimed:
+                self.options.observer.skipped(self.label, key)
+        try:
+            return self.claimed_keys([key for _, key in claimed])
+        finally:
+            if self.connection.is_connected:
+                release(self.connection, [name for name, _ in claimed])
+
+    def claimed_keys(self, keys: list[Key]) -> list[Key]:
+        """Make claimed keys in one transaction, and again one by one where the transaction was at fault."""
+        try:
+            attempt = _Attempt(self, keys)
+            attempt.run()
+        except LostConnectionError:
+            raise
+        except (RetryBatchError, DataJointError) as error:
+            if not is_retriable(error):
+                raise
+            if isinstance(error.__cause__, LostConnectionError):
+                raise error.__cause__ from error
+            for key in keys:
+                self.one_key(key)
+            return []
+        self.adapt(attempt.seconds, len(keys))
+        return attempt.settle()
+
+    def adapt(self, seconds: float, keys: int) -> None:
+        """Let batches grow while they are quick, and shrink when they are slow."""
+        if seconds < BATCH_SECONDS / 2 and keys >= self.size:
+            self.size = min(self.size * 4, self.options.batch, MAX_CLAIMS)
+        elif seconds > BATCH_SECONDS and keys:
+            self.size = max(1, min(self.size, int(keys * BATCH_SECONDS / seconds)))
+
     def one_key(self, key: Key) -> None:
-        """Make a key, trying again when the database is at fault."""
+        """Make a key in a transaction of its own, trying again when the database is at fault."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 outcome = make_key(self.table, key, self.options.make_kwargs)
@@ -117,12 +204,15 @@ class _Run:
                 self.options.observer.skipped(self.label, key)
                 return
             self.calls += 1
-            self.result["success_count"] += 1
-            self.options.observer.done(self.label, key)
+            self.made(key)
             return
 
-    def failed(self, key: Key, error: Exception) -> None:
-        self.tried.add(tuple(key.values()))
+    def made(self, key: Key) -> None:
+        self.result["success_count"] += 1
+        self.options.observer.done(self.label, key)
+
+    def failed(self, key: Key, error: BaseException) -> None:
+        self.failed_keys.add(tuple(key.values()))
         self.options.observer.failed(self.label, key, error)
         if not self.options.suppress_errors:
             shown = ", ".join(f"{name}={value}" for name, value in key.items())
@@ -132,3 +222,83 @@ class _Run:
         if not self.options.return_exception_objects:
             told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         self.result["error_list"].append((key, told))
+
+
+class _Attempt:
+    """One transaction over claimed keys: first run, then settled with the result."""
+
+    def __init__(self, run: _Run, keys: list[Key]) -> None:
+        self.owner = run
+        self.keys = keys
+        self.todo: list[Key] = []
+        self.errors: dict[int, BaseException] = {}
+        self.stop: BaseException | None = None
+        self.ran = 0
+        self.seconds = 0.0
+        self.batch: Batch | None = None
+
+    def run(self) -> None:
+        """Run the makes and commit; nothing has happened when this raises."""
+        owner = self.owner
+        instance, connection = owner.table.instance, owner.connection
+        started = time.monotonic()
+        with connection.snapshot():
+            self.todo = self.still_pending()
+            batch = self.batch = Batch(owner.table, self.todo, owner.ahead)
+            instance.interceptor = connection.gate = batch
+            try:
+                self.run_makes(batch, started)
+                batch.flush()
+            finally:
+                instance.interceptor = connection.gate = None
+        self.seconds = time.monotonic() - started
+
+    def still_pending(self) -> list[Key]:
+        """Leave out the keys that somebody else made between the stream and our claim."""
+        owner = self.owner
+        if not self.keys:
+            return []
+        names = tuple(self.keys[0])
+        present = set((owner.table & AndList([self.keys])).query.rows(names))
+        return [key for key in self.keys if tuple(key.values()) not in present]
+
+    def run_makes(self, batch: Batch, started: float) -> None:
+        owner = self.owner
+        for place in range(len(self.todo)):
+            if place and time.monotonic() - started > BATCH_SECONDS:
+                return
+            self.ran = place + 1
+            try:
+                batch.run_key(place, lambda key: call_make(owner.table, key, owner.options.make_kwargs))
+            except RetryBatchError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever make raises is this key's error
+                self.errors[place] = error
+                if not owner.options.suppress_errors:
+                    return
+            except BaseException as error:  # noqa: BLE001 - an interrupt: the finished keys are kept
+                self.stop = error
+                return
+
+    def settle(self) -> list[Key]:
+        """Tell what became of the keys; returns those that were not run."""
+        assert self.batch is not None
+        owner = self.owner
+        pending = {tuple(key.values()) for key in self.todo}
+        for key in self.keys:
+            if tuple(key.values()) not in pending:
+                owner.options.observer.skipped(owner.label, key)
+        last = self.ran - 1 if self.stop is not None else self.ran
+        for place in range(last):
+            key = self.todo[place]
+            if place in self.batch.refused:
+                owner.one_key(key)  # its own try and except see what they would have seen
+                continue
+            owner.calls += 1
+            if place in self.errors:
+                owner.failed(key, self.errors[place])
+            else:
+                owner.made(key)
+        if self.stop is not None:
+            raise self.stop
+        return self.todo[self.ran :]

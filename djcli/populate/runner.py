@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
-from psycopg import sql
-
 from djcli.algebra.restriction import AndList
 from djcli.errors import DataJointError
+from djcli.populate.batch import missing_row
+from djcli.populate.claims import claim_for_transaction, claim_name
 from djcli.populate.result import Key
 from djcli.tables.insert import making
 from djcli.tables.table import Table
-
-_LOCK = sql.SQL("SELECT pg_try_advisory_xact_lock(hashtextextended(%(name)s, 0))")
 
 
 class Outcome(Enum):
@@ -53,30 +51,23 @@ def make_key(table: Table, key: Key, make_kwargs: Mapping[str, Any]) -> Outcome:
     connection = table.connection
     mine = table & AndList([key])
     with connection.transaction:
-        name = f"{table.full_table_name} {json.dumps(key, default=str, sort_keys=True)}"
-        ((claimed,),) = connection.rows(_LOCK, {"name": name})
-        if not claimed or mine:
+        if not claim_for_transaction(connection, claim_name(table.full_table_name, key)) or mine:
             return Outcome.SKIPPED
-        token = making.set(table.id)
-        try:
-            _call_make(table, dict(key), make_kwargs)
-        finally:
-            making.reset(token)
+        call_make(table, dict(key), make_kwargs)
         if not mine:
-            raise DataJointError(
-                f"make() of {table.class_label} inserted no row for its key; insert one, "
-                "or leave such keys out of key_source"
-            )
+            raise DataJointError(missing_row(table))
     return Outcome.MADE
 
 
-def _call_make(table: Any, key: Key, make_kwargs: Mapping[str, Any]) -> None:
+def call_make(table: Any, key: Key, make_kwargs: Mapping[str, Any]) -> None:
     """Call make; a generator (fetch, compute and insert in one function) is run to its end."""
-    result: Any = table.make(key, **make_kwargs)
-    if inspect.isgenerator(result):
-        value: Any = None
-        try:
-            while True:
-                value = result.send(value)
-        except StopIteration:
-            pass
+    token = making.set(table.id)
+    try:
+        result: Any = table.make(key, **make_kwargs)
+        if inspect.isgenerator(result):
+            value: Any = None
+            with suppress(StopIteration):
+                while True:
+                    value = result.send(value)
+    finally:
+        making.reset(token)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from psycopg import sql
 
+from djcli.algebra.nodes import Order
 from djcli.sql.statement import user_sql
 
 
@@ -42,17 +43,22 @@ class Select:
         name is unambiguous, as the user's own SQL needs it.
     where, group
         Conditions, ANDed; grouping expressions.
-    distinct, limited
-        Whether duplicates are removed, or rows counted off. Such a SELECT is *closed*: what comes next
-        needs it as a subquery.
+    words
+        The words of the user's own SQL among the conditions.
+    distinct
+        Whether duplicates are removed.
     tail
-        ORDER BY, LIMIT and OFFSET of a closed SELECT.
+        ORDER BY, LIMIT and OFFSET. A SELECT with a group, a distinction or a tail is *closed*: what comes
+        next needs it as a subquery.
+    joined
+        Whether the FROM clause has several items.
     """
 
     source: sql.Composable
     outputs: dict[str, Output]
     providers: Counter[str] = field(default_factory=Counter[str])
     where: list[sql.Composable] = field(default_factory=list[sql.Composable])
+    words: frozenset[str] = frozenset()
     group: list[sql.Composable] | None = None
     distinct: bool = False
     tail: sql.Composable | None = None
@@ -76,6 +82,17 @@ class Select:
     def all_bare(self, names: Iterable[str] | None = None) -> bool:
         """Whether every name (every output, by default) is bare."""
         return all(self.is_bare(name) for name in (self.outputs if names is None else names))
+
+    def computes(self, names: Iterable[str]) -> bool:
+        """Whether any of the outputs is computed, rather than a column."""
+        return any(name in self.outputs and self.outputs[name].column is None for name in names)
+
+    def understands(self, words: Iterable[str]) -> bool:
+        """Whether the user's SQL with these words can stand here.
+
+        Those that name outputs must mean them, and none may name a column that is no output.
+        """
+        return all(self.is_bare(w) for w in words if w in self.outputs or self.providers[w] > 0)
 
     def render(
         self, names: Iterable[str] | None = None, *, tail: sql.Composable | None = None
@@ -110,11 +127,29 @@ class Select:
 
 def subquery(select: Select, alias: str) -> Select:
     """Wrap a SELECT: ``(select) AS alias``, every column of which is bare."""
-    source = sql.SQL("({}) AS {}").format(select.render(), sql.Identifier(alias))
-    outputs = {name: Output(sql.Identifier(alias, name), name) for name in select.outputs}
-    return Select(source, outputs, Counter(select.outputs.keys()))
+    return named(select.render(), alias, select.outputs)
+
+
+def named(query: sql.Composable, alias: str, names: Iterable[str]) -> Select:
+    """Select from ``(query) AS alias``, whose columns have these names."""
+    source = sql.SQL("({}) AS {}").format(query, sql.Identifier(alias))
+    outputs = {name: Output(sql.Identifier(alias, name), name) for name in names}
+    return Select(source, outputs, Counter(outputs.keys()))
 
 
 def computed(text: str) -> Output:
     """Return a column computed by the user's own SQL."""
     return Output(sql.SQL("({})").format(user_sql(text)), None)
+
+
+def order_by(select: Select, order: Sequence[Order]) -> sql.Composed:
+    """Return the ORDER BY clause, empty without terms."""
+    if not order:
+        return sql.Composed([])
+    terms = [
+        select.outputs[term.name].expression + sql.SQL(" DESC")
+        if term.descending
+        else select.outputs[term.name].expression
+        for term in order
+    ]
+    return sql.SQL(" ORDER BY ") + sql.SQL(", ").join(terms)

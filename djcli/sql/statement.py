@@ -14,7 +14,7 @@ from djcli.definition.model import TableId
 Params = Mapping[str, object] | Sequence[object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Statement:
     """A SELECT compiled from an expression's structure.
 

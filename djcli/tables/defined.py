@@ -13,7 +13,7 @@ from djcli.definition.model import TableId, TableModel
 from djcli.definition.resolve import resolve
 from djcli.definition.specs import ParsedTable
 from djcli.errors import DataJointError, DefinitionError
-from djcli.names import Tier, check_identifier, did_you_mean, table_name
+from djcli.names import Tier, check_identifier, did_you_mean, split_table_name, table_name
 from djcli.sql.statement import quoted_name
 from djcli.tables.expression import QueryExpression
 from djcli.tables.instance import Instance
@@ -42,6 +42,7 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
     master: ClassVar[Any] = None
     schema: ClassVar[Schema] = None  # pyright: ignore[reportAssignmentType] - set by the schema's decorator
     _parsed: ClassVar[ParsedTable | None] = None
+    _cached_id: ClassVar[TableId | None] = None
     _cached_model: ClassVar[TableModel | None] = None
 
     def __init__(self) -> None:
@@ -122,10 +123,14 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
     @classmethod
     def class_id(cls) -> TableId:
         """Return schema and name of the table in the database."""
-        master = cls.master.class_id().name if cls.master is not None else None
-        table = TableId(cls.bound_schema().name, table_name(cls.tier, cls.__name__, master))
-        check_identifier("table", table.name)
-        return table
+        schema = cls.bound_schema().name
+        known = cls.__dict__.get("_cached_id")
+        if known is None or known.schema != schema:
+            master = cls.master.class_id().name if cls.master is not None else None
+            known = TableId(schema, table_name(cls.tier, cls.__name__, master))
+            check_identifier("table", known.name)
+            cls._cached_id = known
+        return known
 
     @classmethod
     def may_declare(cls) -> bool:
@@ -136,6 +141,13 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
     def rows_to_hold(cls) -> Iterable[object]:
         """Return the contents of a lookup table; nothing for any other."""
         return cls().contents if cls.tier is Tier.LOOKUP else ()
+
+    @classmethod
+    def has_part(cls, table: TableId) -> bool:
+        """Whether a table is a part of this one."""
+        own = cls.class_id()
+        parts = split_table_name(table.name) if table.schema == own.schema else None
+        return parts is not None and parts[2] == own.name
 
     @classmethod
     def parse(cls) -> None:

@@ -1,18 +1,16 @@
-"""Fetching: from a compiled statement to rows, dicts and arrays in the user's own types."""
+"""Fetching: from a compiled statement to rows and arrays in the user's own types."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from djcli.algebra.heading import Heading, HeadingAttribute
-from djcli.algebra.nodes import Order
+from djcli.algebra.ordering import OrderBy, check_limit, handed_on, read_order
 from djcli.algebra.relation import Node
 from djcli.codecs.registry import decode_chain
 from djcli.codecs.scalars import decoder
-from djcli.errors import DataJointError
 from djcli.sql.compile import compile_count, compile_exists, compile_select
 from djcli.sql.statement import Statement, parameters
 from djcli.tables.declare import ensure
@@ -21,35 +19,10 @@ from djcli.tables.instance import Instance
 if TYPE_CHECKING:
     import numpy as np
 
+__all__ = ["OrderBy", "Query", "Row", "array", "read_order", "structured_array"]
+
 Row = tuple[Any, ...]
-OrderBy = str | Sequence[str] | None
-
-_ORDER_TERM = re.compile(r"\s*([A-Za-z_]\w*)(?:\s+(ASC|DESC))?\s*", re.IGNORECASE)
-
-
-def read_order(heading: Heading, order_by: OrderBy) -> tuple[Order, ...]:
-    """Translate ``order_by``: names with an optional ``DESC``; ``KEY`` stands for the primary key.
-
-    Raises
-    ------
-    DataJointError
-        For a term that is none of these.
-    """
-    if order_by is None:
-        return ()
-    terms = [order_by] if isinstance(order_by, str) else list(order_by)
-    order: list[Order] = []
-    for text in (part for term in terms for part in term.split(",")):
-        match = _ORDER_TERM.fullmatch(text)
-        if match is None:
-            raise DataJointError(f"cannot order by {text.strip()!r}: write an attribute, or 'attribute DESC'")
-        descending = (match[2] or "").upper() == "DESC"
-        if match[1].upper() == "KEY" and match[1] not in heading:
-            order += [Order(name, descending) for name in heading.primary_key]
-        else:
-            heading.check((match[1],))
-            order.append(Order(match[1], descending))
-    return tuple(order)
+Decoders = tuple[tuple[int, Callable[[Any], Any]], ...]
 
 
 class Query:
@@ -62,7 +35,10 @@ class Query:
 
     def _run(self, statement: Statement, extra: dict[str, object] | None = None) -> list[Row]:
         ensure(self.instance, self.node.tables)
-        return self.instance.connection.rows(statement.text, parameters(self.values) | (extra or {}))
+        params = parameters(self.values) | (extra or {})
+        if self.instance.interceptor is not None:
+            return self.instance.interceptor.read(self.node, statement, params)
+        return self.instance.connection.rows(statement.text, params)
 
     def statement(
         self,
@@ -71,12 +47,16 @@ class Query:
         limit: int | None = None,
         offset: int | None = None,
     ) -> tuple[Statement, dict[str, object]]:
-        """Return the statement that fetches, with the parameters of its limit."""
-        if (limit is not None and limit < 0) or (offset is not None and offset < 0):
-            raise DataJointError(f"limit and offset must not be negative (they are {limit} and {offset})")
-        limited = limit is not None or bool(offset)
-        order = read_order(self.node.heading, order_by)
-        extra: dict[str, object] = {"limit": limit, "offset": offset or 0} if limited else {}
+        """Return the statement that fetches, with the parameters of its limit.
+
+        Without an ordering of its own it keeps that of a `Top`.
+        """
+        if order_by is None and limit is None and not offset:
+            return compile_select(self.node, names), {}
+        limit, offset = check_limit(limit, offset)
+        limited = limit is not None or offset > 0
+        order = handed_on(self.node) if order_by is None else read_order(self.node.heading, order_by)
+        extra: dict[str, object] = {"limit": limit, "offset": offset} if limited else {}
         return compile_select(self.node, names, order, limited=limited), extra
 
     def rows(
@@ -90,7 +70,7 @@ class Query:
     ) -> list[Row]:
         """Fetch rows as tuples, decoded, of the named attributes (all by default)."""
         statement, extra = self.statement(names, order_by, limit, offset)
-        rows = decode(statement.columns, self._run(statement, extra))
+        rows = decode(statement, self._run(statement, extra))
         if squeeze:
             rows = [tuple(v.squeeze() if hasattr(v, "squeeze") else v for v in row) for row in rows]
         return rows
@@ -99,9 +79,11 @@ class Query:
         """Yield rows through a server-side cursor, in flat memory."""
         ensure(self.instance, self.node.tables)
         statement, _ = self.statement(names, order_by)
-        found = decoders(statement.columns)
-        for row in self.instance.connection.stream(statement.text, parameters(self.values)):
-            yield _decode_row(found, row) if found else row
+        found = decoders(statement)
+        rows = self.instance.connection.stream(statement.text, parameters(self.values))
+        if not statement.columns:
+            return (() for _ in rows)
+        return (_decode_row(found, row) for row in rows) if found else rows
 
     def count(self) -> int:
         """Return the number of rows."""
@@ -112,11 +94,11 @@ class Query:
         return bool(self._run(compile_exists(self.node))[0][0])
 
 
-@lru_cache(maxsize=1024)
-def decoders(columns: tuple[HeadingAttribute, ...]) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
+@lru_cache(maxsize=4096)
+def decoders(statement: Statement) -> Decoders:
     """Return position and function for those columns whose values need decoding."""
     found: list[tuple[int, Callable[[Any], Any]]] = []
-    for place, attribute in enumerate(columns):
+    for place, attribute in enumerate(statement.columns):
         kind = attribute.type
         decode_one = decode_chain(kind.codec) if kind.codec else decoder(kind.name, kind.column, kind.args)
         if decode_one is not None:
@@ -124,9 +106,11 @@ def decoders(columns: tuple[HeadingAttribute, ...]) -> tuple[tuple[int, Callable
     return tuple(found)
 
 
-def decode(columns: tuple[HeadingAttribute, ...], rows: list[Row]) -> list[Row]:
+def decode(statement: Statement, rows: list[Row]) -> list[Row]:
     """Decode rows; they are returned as they are when no column needs it."""
-    found = decoders(columns)
+    if not statement.columns:  # SQL has no rows without columns
+        return [()] * len(rows)
+    found = decoders(statement)
     return [_decode_row(found, row) for row in rows] if found else rows
 
 
@@ -146,47 +130,69 @@ _DTYPES = {
 }
 
 
-def array(attribute: HeadingAttribute, values: list[Any]) -> np.ndarray[Any, Any]:
-    """Return a column as an array: numbers, booleans and text as such, anything with nulls as objects."""
+def array(attribute: HeadingAttribute, values: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """Return a column as an array: numbers, booleans and text as such, anything with nulls as objects.
+
+    Arrays of one shape, as codecs give them, become one array with a dimension more.
+    """
     import numpy as np  # heavy, and not needed to declare or to populate
 
-    if None not in values:
+    if None not in values if attribute.type.codec is None else all(v is not None for v in values):
         dtype = _DTYPES.get(attribute.type.name)
         if dtype is not None:
             return np.array(values, dtype=dtype)
         if attribute.type.name in ("char", "varchar", "enum"):
             return np.array(values, dtype=str)
-        kinds: set[type] = {type(value) for value in values}
+        kinds: set[type] = set(map(type, values))
         if len(kinds) == 1 and kinds <= {int, float, bool, str}:
             return np.array(values)
+        if attribute.type.codec is not None and values:
+            return _stacked(values)
+    return objects(values)
+
+
+def _stacked(values: Sequence[Any]) -> np.ndarray[Any, Any]:
+    import numpy as np  # heavy, and not needed to declare or to populate
+
+    try:
+        return np.array(values)
+    except ValueError:  # their shapes differ
+        return objects(values)
+
+
+def objects(values: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """Return an array of these very objects."""
+    import numpy as np  # heavy, and not needed to declare or to populate
+
     column = np.empty(len(values), dtype=object)
-    column[:] = values
+    for place, value in enumerate(values):  # one by one: arrays must not be spread out
+        column[place] = value
     return column
 
 
-def columns(heading: Heading, names: Sequence[str], rows: list[Row]) -> dict[str, list[Any]]:
-    """Turn rows into one list for each name."""
-    heading.check(names)
+def columns(names: Sequence[str], rows: Sequence[Row]) -> dict[str, Sequence[Any]]:
+    """Turn rows into one sequence for each name."""
     if not rows:
-        return {name: [] for name in names}
-    return {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+        return dict.fromkeys(names, ())
+    return dict(zip(names, zip(*rows, strict=True), strict=True))
 
 
 def structured_array(heading: Heading, rows: list[Row]) -> np.ndarray[Any, Any]:
     """Return rows as one structured array; a numeric column with nulls holds NaN, text is objects."""
     import numpy as np  # heavy, and not needed to declare or to populate
 
-    found = columns(heading, heading.names, rows)
-    dtype: list[tuple[str, Any]] = []
+    found = columns(heading.names, rows)
+    parts: dict[str, np.ndarray[Any, Any]] = {}
     for attribute in heading:
-        kind = array(attribute, found[attribute.name]).dtype
-        if kind.kind == "O" and attribute.type.name in _DTYPES and attribute.type.name != "bool":
-            kind = np.dtype("float64")
-            found[attribute.name] = [np.nan if v is None else v for v in found[attribute.name]]
-        dtype.append((attribute.name, object if kind.kind == "U" else kind))
-    result = np.empty(len(rows), dtype=dtype)
-    for name, values in found.items():
-        result[name] = (
-            array(heading[name], values) if dtype[heading.names.index(name)][1] is object else values
-        )
+        values = found[attribute.name]
+        dtype = _DTYPES.get(attribute.type.name)
+        if dtype in ("int64", "float64") and None in values:
+            parts[attribute.name] = np.array([np.nan if v is None else v for v in values])
+        elif dtype is not None and None not in values:
+            parts[attribute.name] = np.array(values, dtype=dtype)
+        else:
+            parts[attribute.name] = objects(values)
+    result = np.empty(len(rows), dtype=[(name, part.dtype) for name, part in parts.items()])
+    for name, part in parts.items():
+        result[name] = part
     return result

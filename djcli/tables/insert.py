@@ -11,6 +11,7 @@ from typing import Any, cast
 from djcli.algebra.restriction import Expression
 from djcli.codecs.registry import encode_chain
 from djcli.codecs.scalars import encoder
+from djcli.database.connection import Connection
 from djcli.definition.model import TableId, TableModel
 from djcli.errors import DataJointError, MissingAttributeError, UnknownAttributeError
 from djcli.names import did_you_mean
@@ -70,18 +71,29 @@ def insert(
     if not first:
         return
     connection = instance.connection
-    if len(first) < size and len({names for names, _ in first}) == 1:
-        connection.execute(*_statement(model, first, on_duplicate))
-        return
+    if len(first) < size:
+        held = instance.interceptor is not None and on_duplicate is OnDuplicate.REFUSE
+        if held and instance.interceptor is not None and instance.interceptor.write(model, first):
+            return
+        if len({names for names, _ in first}) == 1:
+            send(connection, model, first, on_duplicate)
+            return
     with connection.transaction:
         chunk = first
         while chunk:
             for group in _uniform(chunk):
-                connection.execute(*_statement(model, group, on_duplicate))
+                send(connection, model, group, on_duplicate)
             chunk = list(islice(source, size))
 
 
 EncodedRow = tuple[tuple[str, ...], tuple[object, ...]]
+
+
+def send(
+    connection: Connection, model: TableModel, rows: list[EncodedRow], on_duplicate: OnDuplicate
+) -> None:
+    """Insert encoded rows that all give the same attributes, in one statement."""
+    connection.execute(*_statement(model, rows, on_duplicate))
 
 
 def _statement(

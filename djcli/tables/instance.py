@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
+from djcli.algebra.relation import Node
 from djcli.catalog.introspect import load
 from djcli.catalog.snapshot import Catalog
 from djcli.database.connection import Connection
@@ -12,6 +13,7 @@ from djcli.definition.model import TableId, TableModel
 from djcli.errors import DataJointError, MissingTableError
 from djcli.names import did_you_mean
 from djcli.settings import DatabaseTarget, database_target
+from djcli.sql.statement import Statement
 
 
 class TableClass(Protocol):
@@ -33,6 +35,21 @@ class TableClass(Protocol):
         ...
 
 
+class Interceptor(Protocol):
+    """Whoever stands between tables and the database while a populate runs.
+
+    It answers queries and takes rows to be inserted in its own time, so that the outcome is the same.
+    """
+
+    def read(self, node: Node, statement: Statement, params: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        ...
+
+    def write(self, model: TableModel, rows: Sequence[tuple[tuple[str, ...], tuple[object, ...]]]) -> bool:
+        """Take encoded rows to be inserted; False to have them inserted at once."""
+        ...
+
+
 class Instance:
     """A database, its connection, and the classes declared for its tables.
 
@@ -48,6 +65,7 @@ class Instance:
     def __init__(self, target: DatabaseTarget | None = None, *, create_tables: bool = True) -> None:
         self.create_tables = create_tables
         self.classes: dict[TableId, TableClass] = {}
+        self.interceptor: Interceptor | None = None
         self._target = target
         self._connection: Connection | None = None
         self.known: set[TableId] = set()

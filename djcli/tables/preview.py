@@ -58,10 +58,10 @@ def preview_text(
 
 def cell(attribute: HeadingAttribute, value: Any) -> str:
     """Return one value as text on one line; what a codec made is told by its name."""
+    if attribute.type.codec is not None and value is not None:
+        return f"<{attribute.type.codec}>"
     if value is None:
         return "None"
-    if attribute.type.codec is not None:
-        return f"<{attribute.type.codec}>"
     if isinstance(value, bytes):
         return f"<{len(value)} bytes>"
     return str(value).replace("\n", "\\n").replace("\t", "\\t")

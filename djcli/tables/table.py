@@ -126,7 +126,7 @@ class Table(DefinedTable):
     @either
     def delete(
         self,
-        transaction: bool = True,
+        transaction: bool = True,  # noqa: ARG002 - the reference's signature
         prompt: bool | None = None,
         part_integrity: str = "enforce",
     ) -> int:
@@ -135,7 +135,7 @@ class Table(DefinedTable):
         Parameters
         ----------
         transaction
-            False joins the transaction that is open.
+            Kept for the reference's sake: an open transaction is joined, else there is one of its own.
         prompt
             Whether to show what goes and ask; by default the setting ``safemode``.
         part_integrity
@@ -148,7 +148,7 @@ class Table(DefinedTable):
             How many rows of this table were deleted.
         """
         self.ensure_declared()
-        return deleting.delete(self, prompt=prompt, part_integrity=part_integrity, transaction=transaction)
+        return deleting.delete(self, prompt=prompt, part_integrity=part_integrity)
 
     @either
     def delete_quick(self, get_count: bool = False) -> int | None:

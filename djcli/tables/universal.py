@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 from djcli.algebra import nodes
 from djcli.algebra.projection import read_computed
-from djcli.algebra.restriction import Expression
+from djcli.algebra.restriction import Expression, UniversalSet
 from djcli.errors import DataJointError
 from djcli.tables.expression import QueryExpression
 from djcli.tables.instance import Instance
 
 
-class U:
+class U(UniversalSet):
     """All possible values of some attributes.
 
     ``U('a', 'b') & table`` are the distinct values of the attributes in the table; ``U('a').aggr(table,
@@ -27,16 +25,21 @@ class U:
     def __init__(self, *names: str) -> None:
         if not all(isinstance(name, str) for name in names):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
             raise DataJointError("U takes names of attributes")
-        self.names = names
+        super().__init__(*dict.fromkeys(names))
 
     def __repr__(self) -> str:
         return f"U({', '.join(map(repr, self.names))})"
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """The attributes."""
+        return self.names
 
     def _expression(self, given: object) -> tuple[Expression, Instance]:
         if not isinstance(given, Expression):
             raise DataJointError(f"{self!r} needs a table or a query, not {given!r}")
         given.node.heading.check(self.names)
-        return given, cast(Any, given).instance
+        return given, given.instance
 
     def __and__(self, table: object) -> QueryExpression:
         given, instance = self._expression(table)
@@ -52,9 +55,14 @@ class U:
         **named
             Aggregates in SQL, ``n='count(*)'``.
         """
+        if not named.pop("exclude_nonmatching", True):  # the reference takes it here too
+            raise DataJointError(f"{self!r}.aggr: there are no rows without a match in a universal set")
         given, instance = self._expression(table)
         if not named:
-            raise DataJointError("aggr needs at least one computed attribute, such as n='count(*)'")
+            return self & table
+        for name in named:
+            if name in self.names:
+                raise DataJointError(f"{self!r}.aggr: {name!r} is an attribute of the key already")
         node = nodes.group(given.node, self.names, read_computed(named))
         return QueryExpression(instance, node, given.values)
 
@@ -64,6 +72,8 @@ class U:
         raise DataJointError(
             f"{self!r} * table has no meaning here; to add attributes to the key use table.proj"
         )
+
+    __rmul__ = __mul__
 
     def __sub__(self, table: object) -> QueryExpression:
         raise DataJointError(f"{self!r} - table would be infinite; subtract from a table instead")

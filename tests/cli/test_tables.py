@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from djcli.cli import workspace
+from djcli.cli.init import starter_text
 from djcli.tables.instance import Instance
 
 if TYPE_CHECKING:
@@ -251,8 +252,11 @@ def test_interrupting_populate_keeps_what_is_done(djcli: Run, applied: Path, dat
     args = [sys.executable, "-m", "djcli.cli.main", "populate"]
     with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        while "waiting" not in process.stderr.readline():
-            assert process.poll() is None
+        said = ""
+        while "waiting" not in said:
+            line = process.stderr.readline()
+            assert line, f"it ended before it was interrupted: {said}"
+            said += line
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -441,3 +445,8 @@ def test_demo_makes_a_project_and_runs_it_twice(djcli: Run, folder: Path, databa
     assert "SessionSummary" in (root / "pipeline.svg").read_text()
     assert (root / "pipelines" / "tutorial.py").is_file()
     assert Path.cwd() == folder
+
+
+def test_the_demo_has_the_tutorial_of_the_repository() -> None:
+    repository = Path(__file__).parents[2] / "pipelines" / "tutorial.py"
+    assert starter_text("tutorial.py.txt") == repository.read_text()

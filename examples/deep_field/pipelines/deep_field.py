@@ -42,7 +42,7 @@ class ImageFile(dj.Lookup):
     def contents(self):
         yield "hubble_deep_field.jpg", "galaxies, by the Hubble Space Telescope"
         yield "coins.png", "24 Greek coins from Pompeii"
-        yield "cell.png", "one living cell, its phase by a microscope"
+        yield "cell.png", "one cell floating in saline, by holography"
         yield "moon.png", "craters of the Moon"
         for file in sorted(OWN.glob("*")):
             if file.suffix.lower() in SUFFIXES:
@@ -129,7 +129,7 @@ class DetectionSummary(dj.Computed):
     -> Detection
     ---
     n_blobs : int32  # objects
-    per_megapixel : float32  # objects in 1,000,000 px
+    per_megapixel : decimal(9,2)  # objects in 1,000,000 px
     median_radius = null : float32  # px
     largest_radius = null : float32  # px
     """
@@ -155,7 +155,7 @@ def read_grey(path):
         if picture.mode in ("I", "F"):
             raise ValueError(f"{path} has 32 bits for each pixel: convert it to 8 or 16")
         is_deep = picture.mode.startswith("I;16")
-        return ski.util.img_as_float32(np.asarray(picture if is_deep else picture.convert("L")))
+        return ski.util.img_as_float(np.asarray(picture if is_deep else picture.convert("L")))
 
 
 def reduction_for(pixels, min_radius):

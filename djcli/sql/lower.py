@@ -1,0 +1,319 @@
+"""Lowering: the structure of an expression, node by node, into one SELECT in the making.
+
+Aliases are counted inside one compilation, so the same structure always gives the same text. Subqueries
+appear only where a clause could not be added to the statement at hand; restrictions by relations are
+``EXISTS``. Values stay parameters, numbered by slot.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from djcli.algebra import conditions as c
+from djcli.algebra import nodes as n
+from djcli.algebra.heading import Heading
+from djcli.algebra.relation import Node
+from djcli.errors import DataJointError
+from djcli.sql.comparison import OPERATORS, comparison_type, extract, inside, placeholder
+from djcli.sql.select import Output, Select, computed, named, order_by, subquery
+from djcli.sql.statement import user_sql
+
+_EXISTS = sql.SQL("EXISTS ({})")
+
+
+class Lowering:
+    """One run of the compiler; it counts aliases."""
+
+    def __init__(self) -> None:
+        self.aliases = 0
+        self.sight: frozenset[str] = frozenset()
+        """The columns of the statements around the one being compiled: inside EXISTS they can be named."""
+        self.apart: list[sql.Composable] = []
+        """Subqueries that stand before the statement, out of sight of its columns."""
+
+    def alias(self) -> str:
+        self.aliases += 1
+        return f"t{self.aliases}"
+
+    def wrap(self, select: Select) -> Select:
+        return subquery(select, self.alias())
+
+    def plain(self, select: Select) -> Select:
+        return select if select.is_plain else self.wrap(select)
+
+    def finish(self, statement: sql.Composable) -> str:
+        """Return the text of the statement, with the subqueries that stand before it."""
+        if self.apart:
+            return (sql.SQL("WITH {} ").format(sql.SQL(", ").join(self.apart)) + statement).as_string()
+        return statement.as_string()
+
+    # ---- nodes --------------------------------------------------------------------------------------
+
+    def node(self, node: Node, slot: int) -> Select:
+        """Compile a node whose first value has number `slot`."""
+        match node:
+            case n.Base():
+                return self.base(node)
+            case n.Restrict():
+                return self.restrict(node, slot)
+            case n.Project():
+                return self.project(node, slot)
+            case n.Join():
+                return self.join(node, slot)
+            case n.Aggregate():
+                return self.aggregate(node, slot)
+            case n.Group():
+                return self.group(node, slot)
+            case n.Union():
+                return self.union(node, slot)
+            case n.Limit():
+                return self.limit(node, slot)
+            case _:
+                raise DataJointError(f"no SQL for {type(node).__name__}")
+
+    def base(self, node: n.Base) -> Select:
+        alias = self.alias()
+        model = node.model
+        source = sql.SQL("{} AS {}").format(sql.Identifier(*model.id), sql.Identifier(alias))
+        outputs = {name: Output(sql.Identifier(alias, name), name) for name in model.names}
+        providers = Counter([*model.names, *(hidden.name for hidden in model.hidden)])
+        return Select(source, outputs, providers)
+
+    def restrict(self, node: n.Restrict, slot: int) -> Select:
+        select = self.node(node.source, slot)
+        condition = node.condition
+        if select.is_closed or select.computes(condition.names) or not select.understands(condition.words):
+            select = self.wrap(select)
+        first = slot + node.source.n_slots
+        select.where.append(self.condition(condition, select, node.heading, first))
+        select.words |= condition.words | condition.stray_words(node.heading.by_name)
+        return select
+
+    def project(self, node: n.Project, slot: int) -> Select:
+        select = self.node(node.source, slot)
+        spoken = n.spoken(node.columns)
+        computes = any(not isinstance(column, n.Column) for column in node.columns)
+        if select.distinct or (computes and select.is_closed) or not select.understands(spoken):
+            select = self.wrap(select)
+        outputs: dict[str, Output] = {}
+        for column in node.columns:
+            match column:
+                case n.Column():
+                    outputs[column.name] = select.outputs[column.source]
+                case n.Computed():
+                    outputs[column.name] = computed(column.text)
+                case n.Reached():
+                    at = select.outputs[column.path.name].expression
+                    outputs[column.name] = Output(inside(at, column.path), None)
+        select.outputs = outputs
+        return select
+
+    def join(self, node: n.Join, slot: int) -> Select:
+        first = self.plain(self.node(node.first, slot))
+        second = self.plain(self.node(node.second, slot + node.first.n_slots))
+        if node.left and second.where:
+            second = self.wrap(second)
+        return self.joined(first, second, node.shared, left=node.left)
+
+    def joined(self, first: Select, second: Select, shared: Sequence[str], *, left: bool) -> Select:
+        """Join two plain SELECTs on their shared attributes."""
+        first, second = self.told_apart(first, second, shared), self.told_apart(second, first, shared)
+        using = _can_use(first, second, shared)
+        providers = first.providers + second.providers
+        if using:
+            providers.subtract(shared)
+        right = sql.SQL("({})").format(second.source) if second.joined else second.source
+        if not shared:
+            how = sql.SQL("{} LEFT JOIN {} ON TRUE") if left else sql.SQL("{} CROSS JOIN {}")
+            source = how.format(first.source, right)
+        else:
+            how = sql.SQL("{} LEFT JOIN {}") if left else sql.SQL("{} JOIN {}")
+            source = how.format(first.source, right) + self.on(first, second, shared, using=using)
+        outputs = first.outputs | {k: v for k, v in second.outputs.items() if k not in first.outputs}
+        return Select(
+            source,
+            outputs,
+            providers,
+            [*first.where, *second.where],
+            first.words | second.words,
+            joined=True,
+        )
+
+    def told_apart(self, select: Select, other: Select, shared: Sequence[str]) -> Select:
+        """Wrap a SELECT if the user's SQL among its conditions could mean columns of the other one."""
+        merged = shared if _can_use(select, other, shared) else ()
+        mixed = any(other.providers[word] > 0 for word in select.words.difference(merged))
+        return self.wrap(select) if mixed else select
+
+    @staticmethod
+    def on(first: Select, second: Select, shared: Sequence[str], *, using: bool) -> sql.Composable:
+        if using:
+            return sql.SQL(" USING ({})").format(sql.SQL(", ").join(map(sql.Identifier, shared)))
+        return sql.SQL(" ON {}").format(
+            sql.SQL(" AND ").join(
+                sql.SQL("{} = {}").format(first.outputs[name].expression, second.outputs[name].expression)
+                for name in shared
+            )
+        )
+
+    def aggregate(self, node: n.Aggregate, slot: int) -> Select:
+        first = self.plain(self.node(node.source, slot))
+        second = self.plain(self.node(node.group, slot + node.source.n_slots))
+        left = not node.drop_unmatched
+        if second.where and left:
+            second = self.wrap(second)
+        select = self.joined(first, second, node.shared, left=left)
+        # The user's aggregates name attributes of both sides bare, and nothing else.
+        spoken = n.spoken(node.columns)
+        if not select.understands(spoken):
+            second = self.wrap(second)
+            select = self.joined(first, second, node.shared, left=left)
+        if not select.understands(spoken):
+            select = self.joined(self.wrap(first), second, node.shared, left=left)
+        outputs: dict[str, Output] = {}
+        grouped = {name: select.outputs[name].expression for name in node.source.heading.primary_key}
+        for column in node.columns:
+            if isinstance(column, n.Column):
+                outputs[column.name] = select.outputs[column.source]
+                grouped[column.source] = select.outputs[column.source].expression
+            else:
+                outputs[column.name] = computed(column.text)
+        select.outputs = outputs
+        select.group = list(grouped.values())
+        return select
+
+    def group(self, node: n.Group, slot: int) -> Select:
+        select = self.plain(self.node(node.source, slot))
+        if not select.understands(n.spoken(node.computed)):
+            select = self.wrap(select)
+        by = {name: select.outputs[name] for name in node.by}
+        select.outputs = by | {column.name: computed(column.text) for column in node.computed}
+        if node.computed:
+            select.group = [output.expression for output in by.values()]
+        else:
+            select.distinct = True
+        return select
+
+    def union(self, node: n.Union, slot: int) -> Select:
+        key = node.heading.primary_key
+        first = self.node(node.first, slot)
+        second = self.node(node.second, slot + node.first.n_slots)
+        if len(key) == len(node.heading):
+            both = sql.SQL("({}) UNION ({})").format(first.render(key), second.render(key))
+            return named(both, self.alias(), key)
+        first, second = self.wrap(first), self.wrap(second)
+        either = sql.SQL("{} FULL JOIN {}").format(first.source, second.source)
+        if key:
+            either += self.on(first, second, key, using=True)
+        else:
+            either += sql.SQL(" ON TRUE")
+        # After USING the bare name is the one of the two values that there is.
+        outputs = {name: Output(sql.Identifier(name), name) for name in key}
+        secondary = first.outputs | second.outputs
+        outputs |= {name: secondary[name] for name in node.heading.names if name not in outputs}
+        return self.wrap(Select(either, outputs, Counter(node.heading.names), joined=True))
+
+    def limit(self, node: n.Limit, slot: int) -> Select:
+        select = self.node(node.source, slot)
+        if select.is_closed:
+            select = self.wrap(select)
+        first = slot + node.source.n_slots
+        select.tail = order_by(select, node.order) + sql.SQL(" LIMIT {} OFFSET {}").format(
+            sql.Placeholder(f"p{first}"), sql.Placeholder(f"p{first + 1}")
+        )
+        return select
+
+    # ---- conditions ---------------------------------------------------------------------------------
+
+    def condition(self, given: c.Condition, select: Select, heading: Heading, slot: int) -> sql.Composable:
+        """Compile a condition on the rows of `select` whose first value has number `slot`."""
+        match given:
+            case c.Constant():
+                return sql.SQL("TRUE") if given.value else sql.SQL("FALSE")
+            case c.Raw():
+                return sql.SQL("({})").format(user_sql(given.text))
+            case c.Compare():
+                return sql.SQL("{} {} {}").format(
+                    select.outputs[given.name].expression,
+                    OPERATORS[given.operator],
+                    placeholder(slot, heading[given.name].type),
+                )
+            case c.IsNull():
+                return sql.SQL("{} IS NULL").format(select.outputs[given.name].expression)
+            case c.ComparePath():
+                return self.compare_path(given, select, slot)
+            case c.IsNullPath():
+                at = select.outputs[given.path.name].expression
+                return sql.SQL("{} IS NULL").format(extract(at, given.path))
+            case c.Among():
+                return self.among(given, select, heading, slot)
+            case c.Matches():
+                return self.matches(given, select, slot)
+            case c.Not():
+                inner = self.condition(given.item, select, heading, slot)
+                return (
+                    sql.SQL("NOT {}").format(inner)
+                    if isinstance(given.item, c.Matches)
+                    else sql.SQL("NOT ({})").format(inner)
+                )
+            case c.All() | c.Any():
+                parts: list[sql.Composable] = []
+                for item in given.items:
+                    parts.append(self.condition(item, select, heading, slot))
+                    slot += item.n_slots
+                word = sql.SQL(" AND ") if isinstance(given, c.All) else sql.SQL(" OR ")
+                return sql.SQL("({})").format(word.join(parts))
+            case _:
+                raise DataJointError(f"no SQL for {type(given).__name__}")
+
+    def among(self, given: c.Among, select: Select, heading: Heading, slot: int) -> sql.Composable:
+        columns = [select.outputs[name].expression for name in given.columns]
+        lists = [
+            placeholder(slot + i, heading[name].type, array=True) for i, name in enumerate(given.columns)
+        ]
+        if len(columns) == 1:
+            return sql.SQL("{} = ANY ({})").format(columns[0], lists[0])
+        comma = sql.SQL(", ")
+        return sql.SQL("({}) IN (SELECT * FROM unnest({}))").format(comma.join(columns), comma.join(lists))
+
+    def compare_path(self, given: c.ComparePath, select: Select, slot: int) -> sql.Composable:
+        at = select.outputs[given.path.name].expression
+        left = extract(at, given.path, as_json=True) if given.as_json else inside(at, given.path)
+        kind = sql.SQL("jsonb") if given.as_json else comparison_type(given.path.cast or n.TEXT)
+        value = sql.SQL("{}::{}").format(sql.Placeholder(f"p{slot}"), kind)
+        return sql.SQL("{} {} {}").format(left, OPERATORS[given.operator], value)
+
+    def matches(self, given: c.Matches, select: Select, slot: int) -> sql.Composable:
+        outer = self.sight | {name for name, number in select.providers.items() if number > 0}
+        if given.node.stray_words.isdisjoint(outer):
+            around, self.sight = self.sight, outer
+            inner = self.node(given.node, slot)
+            self.sight = around
+        else:
+            inner = self.out_of_sight(given.node, slot)
+        if inner.is_closed or inner.computes(given.shared):
+            inner = self.wrap(inner)
+        inner.where += [
+            sql.SQL("{} = {}").format(inner.outputs[name].expression, select.outputs[name].expression)
+            for name in given.shared
+        ]
+        return _EXISTS.format(sql.SQL("SELECT 1 FROM ") + inner.source + sql.Composed(inner.conditions()))
+
+    def out_of_sight(self, node: Node, slot: int) -> Select:
+        """Compile a relation so that the user's SQL in it cannot mean columns of the statement around."""
+        around, self.sight = self.sight, frozenset[str]()
+        inner = self.node(node, slot)
+        self.sight = around
+        alias = self.alias()
+        name = sql.Identifier(alias)
+        self.apart.append(sql.SQL("{} AS ({})").format(name, inner.render()))
+        outputs = {column: Output(sql.Identifier(alias, column), column) for column in inner.outputs}
+        return Select(name, outputs, Counter(inner.outputs.keys()))
+
+
+def _can_use(first: Select, second: Select, shared: Sequence[str]) -> bool:
+    """Whether ``JOIN … USING (shared)`` compares the right columns."""
+    return first.all_bare(shared) and second.all_bare(shared)
