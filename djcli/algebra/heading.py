@@ -16,6 +16,25 @@ COMPUTED = AttributeType(name="computed", text="computed", column="")
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the values of an attribute come from: equal origins, equal attributes.
+
+    Attributes
+    ----------
+    place
+        The table whose column it is, or the node that computes it.
+    what
+        The name of the column, or how it is computed.
+    key
+        The lineages of the key that tells rows of the place apart; None for a key attribute without any.
+    """
+
+    place: object
+    what: object
+    key: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HeadingAttribute:
     """An attribute of a relation.
 
@@ -34,8 +53,7 @@ class HeadingAttribute:
     lineage
         ``schema.table.attribute`` of its origin through foreign keys; None for secondary attributes.
     origin
-        What makes the attribute identical with itself on two sides of an operator: the table and
-        column it was read from, or the node that computed it.
+        Where its values come from; None if that cannot be told, as for an aggregate of a query with values.
     """
 
     name: str
@@ -44,13 +62,7 @@ class HeadingAttribute:
     nullable: bool = False
     comment: str = ""
     lineage: str | None = None
-    origin: object = None
-
-    def is_homologous(self, other: HeadingAttribute) -> bool:
-        """Whether both are the same attribute: one lineage, or one and the same origin."""
-        if self.lineage is not None or other.lineage is not None:
-            return self.lineage == other.lineage
-        return self.origin is not None and self.origin == other.origin
+    origin: Origin | None = None
 
     def evolve(self, **changes: object) -> HeadingAttribute:
         """Return a copy with some fields replaced."""
@@ -69,7 +81,8 @@ class Heading:
     @classmethod
     def of_table(cls, model: TableModel) -> Heading:
         """Return the heading of a table."""
-        return cls(tuple(_of_column(model, attribute) for attribute in model.attributes))
+        key = tuple(model[name].lineage for name in model.primary_key)
+        return cls(tuple(_of_column(model, attribute, key) for attribute in model.attributes))
 
     @cached_property
     def by_name(self) -> dict[str, HeadingAttribute]:
@@ -85,6 +98,11 @@ class Heading:
     def primary_key(self) -> tuple[str, ...]:
         """The names of the primary key's attributes."""
         return tuple(attribute.name for attribute in self.attributes if attribute.in_key)
+
+    @cached_property
+    def key_lineages(self) -> tuple[str | None, ...]:
+        """The lineages of the primary key's attributes."""
+        return tuple(attribute.lineage for attribute in self.attributes if attribute.in_key)
 
     @cached_property
     def secondary(self) -> tuple[str, ...]:
@@ -130,7 +148,7 @@ class Heading:
     __repr__ = __str__
 
 
-def _of_column(model: TableModel, attribute: Attribute) -> HeadingAttribute:
+def _of_column(model: TableModel, attribute: Attribute, key: tuple[str | None, ...]) -> HeadingAttribute:
     return HeadingAttribute(
         name=attribute.name,
         type=attribute.type,
@@ -138,5 +156,5 @@ def _of_column(model: TableModel, attribute: Attribute) -> HeadingAttribute:
         nullable=attribute.nullable,
         comment=attribute.comment,
         lineage=attribute.lineage,
-        origin=(model.id, attribute.name),
+        origin=Origin(model.id, attribute.name, key),
     )

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from typing import ParamSpec, TypeVar
 
 from djcli.algebra.conditions import Condition
-from djcli.algebra.heading import COMPUTED, Heading, HeadingAttribute
+from djcli.algebra.heading import COMPUTED, Heading, HeadingAttribute, Origin
 from djcli.algebra.paths import Path
 from djcli.algebra.relation import Node
 from djcli.algebra.words import words
@@ -318,16 +318,25 @@ def _computed(column: Computed, node: Node) -> HeadingAttribute:
     # The origin names the node, so that a computed attribute is homologous with itself alone. Aggregates of
     # a node with values have none: one structure, `s.aggr(t & {'x': …}, n=…)`, is a different n for each x.
     if isinstance(node, (Aggregate, Group)):
-        is_own = not node.n_slots
+        # (its own heading is just being made)
+        is_own, source = not node.n_slots, node.sources[0].heading
+        key = tuple(
+            source[name].lineage for name in (node.by if isinstance(node, Group) else source.primary_key)
+        )
     else:
-        is_own = all(a.origin is not None for a in node.heading)
-    origin = (node, column.text) if is_own else None
+        is_own, key = all(a.origin is not None for a in node.heading), node.heading.key_lineages
+    origin = Origin(node, column.text, key) if is_own else None
     return HeadingAttribute(name=column.name, type=COMPUTED, nullable=True, origin=origin)
 
 
 def _reached(column: Reached, node: Node) -> HeadingAttribute:
     kind = TEXT if column.path.cast is None else column.path.cast
-    return HeadingAttribute(name=column.name, type=kind, nullable=True, origin=(node, column.path))
+    return HeadingAttribute(
+        name=column.name,
+        type=kind,
+        nullable=True,
+        origin=Origin(node, column.path, node.heading.key_lineages),
+    )
 
 
 def _key_first(attributes: list[HeadingAttribute]) -> Heading:

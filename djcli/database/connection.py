@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, Self, cast
@@ -26,6 +27,10 @@ Query = sql.Composable | str
 
 _FETCH_SIZE = 5_000
 
+_GUARD = sql.SQL("SAVEPOINT djcli_statement")
+_UNGUARD = sql.SQL("RELEASE SAVEPOINT djcli_statement")
+_UNDO = sql.SQL("ROLLBACK TO SAVEPOINT djcli_statement; RELEASE SAVEPOINT djcli_statement")
+
 
 class Gate(Protocol):
     """Whoever holds statements back, and must send them before anything else happens on the connection."""
@@ -47,6 +52,13 @@ class Connection:
     target
         Which database, and which setting named it.
 
+    Attributes
+    ----------
+    observers
+        Called with the text of every statement before it runs.
+    guards
+        Whether statements inside a transaction get savepoints of their own.
+
     Notes
     -----
     Nothing is opened until the first statement. Outside a transaction a lost connection is made anew;
@@ -57,6 +69,7 @@ class Connection:
         self.target = target
         self.observers: list[Callable[[str], None]] = []
         self.gate: Gate | None = None
+        self.guards = True
         self._raw: psycopg.Connection | None = None
         self._pid = 0
         self._depth = 0
@@ -99,6 +112,7 @@ class Connection:
         else:
             raw = self._open_url(self.target.url or "")
         raw.prepare_threshold = 3
+        weakref.finalize(self, _close, raw, os.getpid())
         if raw.info.parameter_status("TimeZone") != "UTC":
             raw.execute("SET TIME ZONE 'UTC'")
         return raw
@@ -152,14 +166,29 @@ class Connection:
     # ---- statements ---------------------------------------------------------------------------------
 
     @contextmanager
-    def _watched(self, statement: Query) -> Generator[None]:
-        """Tell observers, and turn the driver's errors into ours."""
+    def _watched(self, statement: Query) -> Generator[psycopg.Connection]:
+        """Open the session, tell observers, and turn the driver's errors into ours.
+
+        Inside a transaction the statement gets a savepoint, so that its failure leaves the transaction usable.
+        """
+        raw = self.raw
         if self.observers:
             text = statement if isinstance(statement, str) else statement.as_string()
             for observe in self.observers:
                 observe(text)
         with _translated():
-            yield
+            if not self.guards or raw.info.transaction_status is not TransactionStatus.INTRANS:
+                yield raw
+                return
+            raw.execute(_GUARD)
+            try:
+                yield raw
+            except psycopg.Error:
+                if raw.info.transaction_status is TransactionStatus.INERROR:
+                    raw.execute(_UNDO)
+                raise
+            if raw.info.transaction_status is TransactionStatus.INTRANS:  # it was no COMMIT
+                raw.execute(_UNGUARD)
 
     def _execute(self, statement: Query, params: Params | None, cursor: psycopg.Cursor[Any]) -> None:
         text = statement.encode() if isinstance(statement, str) else statement
@@ -167,13 +196,13 @@ class Connection:
 
     def rows(self, statement: Query, params: Params | None = None) -> list[tuple[Any, ...]]:
         """Run a statement and return all of its rows; none for a statement that returns none."""
-        with self._watched(statement), self.raw.cursor() as cursor:
+        with self._watched(statement) as raw, raw.cursor() as cursor:
             self._execute(statement, params, cursor)
             return cursor.fetchall() if cursor.description is not None else []
 
     def execute(self, statement: Query, params: Params | None = None) -> int:
         """Run a statement and return how many rows it touched."""
-        with self._watched(statement), self.raw.cursor() as cursor:
+        with self._watched(statement) as raw, raw.cursor() as cursor:
             self._execute(statement, params, cursor)
             return cursor.rowcount
 
@@ -182,13 +211,11 @@ class Connection:
 
         The cursor outlives transactions, so other statements may run between its rows.
         """
-        with self._watched(statement):
-            cursor = self.raw.cursor(name=f"djcli_{id(statement):x}_{os.urandom(4).hex()}", withhold=True)
-        with cursor:
+        with self.raw.cursor(name=f"djcli_{os.urandom(8).hex()}", withhold=True) as cursor:
             with self._watched(statement):
                 self._execute(statement, params, cast("psycopg.Cursor[Any]", cursor))
             while True:
-                with self._watched(sql.SQL("FETCH")):
+                with _translated():
                     chunk = cursor.fetchmany(_FETCH_SIZE)
                 yield from chunk
                 if len(chunk) < _FETCH_SIZE:
@@ -198,8 +225,8 @@ class Connection:
         """Send rows by COPY; `types` names the columns' types. Returns how many were sent."""
         count = 0
         with (
-            self._watched(statement),
-            self.raw.cursor() as cursor,
+            self._watched(statement) as raw,
+            raw.cursor() as cursor,
             cursor.copy(
                 cast(sql.SQL, statement if isinstance(statement, sql.Composable) else statement.encode())
             ) as copy,
@@ -229,8 +256,8 @@ class Connection:
         list
             All rows, none for a statement that returns none.
         """
-        with self._watched(statement):
-            cursor = self.raw.cursor(row_factory=dict_row) if as_dict else self.raw.cursor()
+        with self._watched(statement) as raw:
+            cursor = raw.cursor(row_factory=dict_row) if as_dict else raw.cursor()
             with cursor:
                 cursor.execute(cast(sql.SQL, statement.encode()), args or None)
                 return list(cursor.fetchall()) if cursor.description is not None else []
@@ -264,9 +291,25 @@ class Connection:
             self._depth = max(0, self._depth - 1)
 
     @contextmanager
+    def unguarded(self) -> Generator[None]:
+        """Run statements without savepoints of their own: a failure ends the transaction."""
+        before, self.guards = self.guards, False
+        try:
+            yield
+        finally:
+            self.guards = before
+
+    @contextmanager
     def snapshot(self) -> Generator[Connection]:
-        """Open a transaction all of whose statements see the database as it was at the first (REPEATABLE READ)."""
+        """Open a transaction all of whose statements see the database as it was at the first (REPEATABLE READ).
+
+        Inside another transaction it is a savepoint.
+        """
         raw = self.raw
+        if self.in_transaction:
+            with self.transaction:
+                yield self
+            return
         raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         try:
             with self.transaction:
@@ -297,6 +340,11 @@ class Connection:
         """Roll back what `start_transaction` began."""
         self.execute(sql.SQL("ROLLBACK"))
         self._depth = 0
+
+
+def _close(raw: psycopg.Connection, pid: int) -> None:
+    if pid == os.getpid():  # a forked child must leave its parent's connection alone
+        raw.close()
 
 
 @contextmanager

@@ -42,13 +42,13 @@ def translate(error: psycopg.Error) -> DataJointError:
             return DuplicateError(
                 f"{table}: {_key(detail, 'already exists')}; skip_duplicates=True passes over it"
             )
-        case "23503":
+        case "23503" | "23001":  # PostgreSQL 18 tells RESTRICT from the rest
             return IntegrityError(f"{table}: {_foreign_key(detail, primary)}")
         case "23502":
             return MissingAttributeError(
                 f"{table}: attribute {diagnosis.column_name!r} has no value and no default"
             )
-        case "23514" | "23P01" | "23001" | "23000":
+        case "23514" | "23P01" | "23000":
             return IntegrityError(f"{table}: {primary}")
         case "42P01" | "3F000":
             return MissingTableError(f"{_missing(primary)} is not declared in the database; run: djcli apply")

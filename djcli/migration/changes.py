@@ -1,7 +1,8 @@
 """Changes: the typed differences between what is declared and what the database has.
 
 `before` is always what the database has and `after` what is declared, so a change tells what to do to the
-database. The mark is ``+`` for what it lacks, ``-`` for what only it has, ``~`` for what differs.
+database. The mark is ``+`` for what it lacks, ``-`` for what only it has, ``~`` for what differs, ``=`` for
+what is told and left as it is.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar, cast
+from typing import ClassVar
 
-from djcli.definition.attribute import Attribute, AttributeType, Default
 from djcli.definition.model import ForeignKey, Index, TableId, TableModel
+from djcli.migration.words import counted, foreign_key_text, index_text, json_value, name_list
+from djcli.names import Tier, display_name
 
 _HEAD = ("id", "name", "model")
 """Fields that tell which schema or table it is."""
@@ -25,10 +27,15 @@ class Change:
     Attributes
     ----------
     mark
-        ``+``, ``-`` or ``~``.
+        ``+``, ``-``, ``~``, or ``=`` for a note, which is no work to be done.
     """
 
     mark: ClassVar[str] = "~"
+
+    @property
+    def is_note(self) -> bool:
+        """Whether it is told and left as it is."""
+        return self.mark == "="
 
     @property
     def schema(self) -> str:
@@ -52,7 +59,7 @@ class Change:
     def details(self) -> Mapping[str, object]:
         """Return what `as_json` tells besides kind, mark and table: the fields of the change."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: _json(value) for name, value in values.items() if name not in _HEAD}
+        return {name: json_value(value) for name, value in values.items() if name not in _HEAD}
 
     def as_json(self) -> dict[str, object]:
         """Return the change as a value of JSON: change, mark, schema, table, text and its details."""
@@ -90,6 +97,17 @@ class SchemaMissing(Change):
     def describe(self) -> str:
         """Return one line for people."""
         return "the schema does not exist yet"
+
+
+@dataclass(frozen=True)
+class SchemaExtra(SchemaMissing):
+    """A schema that was declared with this tool belongs to no pipeline; it is left alone."""
+
+    mark: ClassVar[str] = "="
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        return "no pipeline declares this schema (left alone)"
 
 
 @dataclass(frozen=True)
@@ -143,6 +161,38 @@ class TableExtra(TableChange):
 
 
 @dataclass(frozen=True)
+class TableRenamed(TableChange):
+    """A table has another name in the database, as the user said, or because its master is renamed."""
+
+    before: str
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        return f"{display_name(self.before)} is renamed to {display_name(self.id.name)}"
+
+
+@dataclass(frozen=True)
+class TierChanged(TableRenamed):
+    """The class moved to another tier, so that the table has another name."""
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        tiers = [TableModel(TableId(self.schema, name), ()).tier for name in (self.before, self.id.name)]
+        return f"tier {_tier(tiers[0])} becomes {_tier(tiers[1])}"
+
+
+@dataclass(frozen=True)
+class TableRecomputed(TableChange):
+    """A computed table is dropped and declared anew; its rows are to be computed again."""
+
+    rows: int
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        return f"dropped and declared anew: {counted(self.rows, 'row')} to compute again"
+
+
+@dataclass(frozen=True)
 class TableCommentChanged(TableChange):
     """The comment of the table differs."""
 
@@ -164,7 +214,8 @@ class SequenceChange(TableChange):
 
     def describe(self) -> str:
         """Return one line for people."""
-        return f"{self.what} {_names(self.before)} becomes {_names(self.after)}"
+        told = f"{self.what} {name_list(self.before)} becomes {name_list(self.after)}"
+        return f"{self.what} is {name_list(self.before)} in the database" if self.is_note else told
 
 
 @dataclass(frozen=True)
@@ -176,122 +227,13 @@ class PrimaryKeyChanged(SequenceChange):
 
 @dataclass(frozen=True)
 class OrderChanged(SequenceChange):
-    """The attributes outside the primary key stand in another order."""
+    """The attributes outside the primary key stand in another order; PostgreSQL cannot reorder columns.
 
+    Nothing depends on it: rows given as sequences follow the definition, whatever the columns' order.
+    """
+
+    mark: ClassVar[str] = "="
     what: ClassVar[str] = "order of attributes"
-
-
-@dataclass(frozen=True)
-class OneSidedAttribute(TableChange):
-    """An attribute that only one side has."""
-
-    attribute: Attribute
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return f"attribute {_attribute(self.attribute)}"
-
-
-@dataclass(frozen=True)
-class AttributeAdded(OneSidedAttribute):
-    """The database lacks an attribute."""
-
-    mark: ClassVar[str] = "+"
-
-
-@dataclass(frozen=True)
-class AttributeRemoved(OneSidedAttribute):
-    """Only the database has an attribute."""
-
-    mark: ClassVar[str] = "-"
-
-
-@dataclass(frozen=True)
-class AttributeChange(TableChange):
-    """Something about one attribute differs."""
-
-    attribute: str
-
-
-@dataclass(frozen=True)
-class AttributeRetyped(AttributeChange):
-    """The type of an attribute differs."""
-
-    before: AttributeType
-    after: AttributeType
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return f"attribute {self.attribute}: type {self.before.text} becomes {self.after.text}"
-
-
-@dataclass(frozen=True)
-class EnumLabelsChanged(AttributeChange):
-    """The labels of an enum differ, or their order does."""
-
-    before: AttributeType
-    after: AttributeType
-
-    @property
-    def added(self) -> tuple[str, ...]:
-        """The labels that the database lacks."""
-        return tuple(label for label in self.after.labels if label not in self.before.labels)
-
-    @property
-    def removed(self) -> tuple[str, ...]:
-        """The labels that only the database has."""
-        return tuple(label for label in self.before.labels if label not in self.after.labels)
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        words = [f"{label!r} added" for label in self.added]
-        words += [f"{label!r} removed" for label in self.removed]
-        if not words:
-            words = [f"reordered to {self.after.text}"]
-        return f"attribute {self.attribute}: enum labels {', '.join(words)}"
-
-    def details(self) -> Mapping[str, object]:
-        """Return both lists of labels."""
-        return {
-            "attribute": self.attribute,
-            "before": list(self.before.labels),
-            "after": list(self.after.labels),
-        }
-
-
-@dataclass(frozen=True)
-class DefaultChanged(AttributeChange):
-    """The default of an attribute differs."""
-
-    before: Default | None
-    after: Default | None
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return f"attribute {self.attribute}: default {_default(self.before)} becomes {_default(self.after)}"
-
-
-@dataclass(frozen=True)
-class NullabilityChanged(AttributeChange):
-    """An attribute may be null where it might not, or the other way."""
-
-    nullable: bool
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return f"attribute {self.attribute}: {'may be null' if self.nullable else 'may no longer be null'}"
-
-
-@dataclass(frozen=True)
-class CommentChanged(AttributeChange):
-    """The comment of an attribute differs."""
-
-    before: str
-    after: str
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        return f"attribute {self.attribute}: comment {self.before!r} becomes {self.after!r}"
 
 
 @dataclass(frozen=True)
@@ -302,7 +244,7 @@ class OneSidedForeignKey(TableChange):
 
     def describe(self) -> str:
         """Return one line for people."""
-        return f"foreign key {_foreign_key(self.key)}"
+        return f"foreign key {foreign_key_text(self.key)}"
 
 
 @dataclass(frozen=True)
@@ -328,7 +270,7 @@ class ForeignKeyChanged(TableChange):
 
     def describe(self) -> str:
         """Return one line for people."""
-        return f"foreign key {_foreign_key(self.before)} becomes {_foreign_key(self.after)}"
+        return f"foreign key {foreign_key_text(self.before)} becomes {foreign_key_text(self.after)}"
 
 
 @dataclass(frozen=True)
@@ -339,7 +281,7 @@ class OneSidedIndex(TableChange):
 
     def describe(self) -> str:
         """Return one line for people."""
-        return _index(self.index)
+        return index_text(self.index)
 
 
 @dataclass(frozen=True)
@@ -356,54 +298,5 @@ class IndexRemoved(OneSidedIndex):
     mark: ClassVar[str] = "-"
 
 
-def _names(names: tuple[str, ...]) -> str:
-    return f"({', '.join(names)})"
-
-
-def _attribute(attribute: Attribute) -> str:
-    null = " = null" if attribute.nullable else ""
-    default = f" = {_default(attribute.default)}" if attribute.default is not None else null
-    return f"{attribute.name}{default} : {attribute.type.text}"
-
-
-def _default(default: Default | None) -> str:
-    if default is None:
-        return "none"
-    return default.value if default.is_expression else repr(default.value)
-
-
-def _foreign_key(key: ForeignKey) -> str:
-    renamed = ", ".join(f"{own}={theirs!r}" for own, theirs in key.renamed.items())
-    modifiers = ", ".join(
-        word for word, is_set in (("nullable", key.nullable), ("unique", key.unique)) if is_set
-    )
-    projection = f".proj({renamed})" if renamed else ""
-    return f"-> {f'[{modifiers}] ' if modifiers else ''}{key.parent}{projection}"
-
-
-def _json(value: object) -> object:
-    """Return a field as a value of JSON."""
-    match value:
-        case AttributeType():
-            return value.text
-        case Default():
-            return value.value
-        case Attribute():
-            return {"name": value.name, "type": value.type.text, "nullable": value.nullable}
-        case Index():
-            return {"attributes": list(value.attributes), "unique": value.unique}
-        case ForeignKey():
-            return {
-                "parent": {"schema": value.parent.schema, "table": value.parent.name},
-                "attributes": dict(value.columns),
-                "nullable": value.nullable,
-                "unique": value.unique,
-            }
-        case tuple():
-            return list(cast("tuple[str, ...]", value))
-        case _:
-            return value
-
-
-def _index(index: Index) -> str:
-    return f"{'unique index' if index.unique else 'index'} {_names(index.attributes)}"
+def _tier(tier: Tier) -> str:
+    return tier.name.lower()

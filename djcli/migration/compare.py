@@ -8,20 +8,22 @@ from collections.abc import Iterator, Mapping
 from djcli.catalog.snapshot import Catalog
 from djcli.definition.attribute import Attribute, Default
 from djcli.definition.model import ForeignKey, Index, TableId, TableModel
-from djcli.migration.changes import (
+from djcli.migration.attributes import (
     AttributeAdded,
     AttributeRemoved,
     AttributeRetyped,
-    Change,
     CommentChanged,
     DefaultChanged,
     EnumLabelsChanged,
+    NullabilityChanged,
+)
+from djcli.migration.changes import (
+    Change,
     ForeignKeyAdded,
     ForeignKeyChanged,
     ForeignKeyRemoved,
     IndexAdded,
     IndexRemoved,
-    NullabilityChanged,
     OrderChanged,
     PrimaryKeyChanged,
     SchemaMissing,
@@ -121,10 +123,10 @@ def _compare_attribute(table: TableId, before: Attribute, after: Attribute) -> I
         yield kind(table, after.name, before.type, after.type)
     if before.nullable != after.nullable:
         yield NullabilityChanged(table, after.name, after.nullable)
-    if not _same_default(before.default, after.default):
+    if not same_default(before.default, after.default):
         yield DefaultChanged(table, after.name, before.default, after.default)
     has_own_comment = not (before.inherited and after.inherited)
-    if has_own_comment and _squeeze(before.comment) != _squeeze(after.comment):
+    if has_own_comment and squeezed(before.comment) != squeezed(after.comment):
         yield CommentChanged(table, after.name, before.comment, after.comment)
 
 
@@ -163,7 +165,7 @@ def _unique_sets(model: TableModel) -> set[tuple[str, ...]]:
 
 
 def _compare_indexes(declared: TableModel, actual: TableModel) -> Iterator[Change]:
-    wanted, found = _indexes(declared), _indexes(actual)
+    wanted, found = index_sets(declared), index_sets(actual)
     for index, of_key in found.items():
         if index not in wanted and not of_key:
             yield IndexRemoved(declared.id, index)
@@ -172,18 +174,19 @@ def _compare_indexes(declared: TableModel, actual: TableModel) -> Iterator[Chang
             yield IndexAdded(declared.id, index)
 
 
-def _indexes(model: TableModel) -> dict[Index, bool]:
+def index_sets(model: TableModel) -> dict[Index, bool]:
     """Return the indexes, each with whether it is a unique foreign key's, whose changes tell of it."""
     own = dict.fromkeys(declared_indexes(model), False)
     return own | {Index(key.attributes, unique=True): True for key in model.foreign_keys if key.unique}
 
 
 def _compare_comments(declared: TableModel, actual: TableModel) -> Iterator[Change]:
-    if _squeeze(declared.comment) != _squeeze(actual.comment):
+    if squeezed(declared.comment) != squeezed(actual.comment):
         yield TableCommentChanged(declared.id, actual.comment, declared.comment)
 
 
-def _same_default(before: Default | None, after: Default | None) -> bool:
+def same_default(before: Default | None, after: Default | None) -> bool:
+    """Whether two defaults mean the same."""
     if before is None or after is None:
         return before is after
     if before.is_expression and after.is_expression:
@@ -196,5 +199,6 @@ def _expression(text: str) -> str:
     return re.sub(r"[\s()]", "", _CAST.sub("", text)).casefold()
 
 
-def _squeeze(text: str) -> str:
+def squeezed(text: str) -> str:
+    """Return a comment with its white space evened out, in which two do not differ."""
     return " ".join(text.split())

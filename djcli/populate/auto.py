@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ from djcli.definition.model import TableModel
 from djcli.errors import DataJointError
 from djcli.names import Tier
 from djcli.populate.bar import TextBar
+from djcli.populate.claims import MAX_CLAIMS
 from djcli.populate.engine import Options, populate
 from djcli.populate.keys import default_key_source, progress_of
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
@@ -19,7 +21,16 @@ from djcli.tables.tiers import tier_classes
 
 
 class AutoPopulate(Table):
-    """A table whose rows are computed by `make`, key by key."""
+    """A table whose rows are computed by `make`, key by key.
+
+    Attributes
+    ----------
+    populate_batch
+        How many keys one transaction may hold at most; 1 runs every make as it is written.
+    """
+
+    populate_batch: ClassVar[int | None] = None
+    gathers_makes: ClassVar[bool] = False
 
     @classmethod
     def check_model(cls, model: TableModel) -> TableModel:
@@ -95,6 +106,7 @@ class AutoPopulate(Table):
         priority: int | None = None,
         refresh: bool | None = None,
         observer: Observer | None = None,
+        batch: int | None = None,
     ) -> PopulateResult:
         """Make the keys that are still to compute, each in a transaction of its own.
 
@@ -114,6 +126,9 @@ class AutoPopulate(Table):
             More arguments for ``make``.
         observer
             Whoever wants to hear how it comes along.
+        batch
+            How many keys one transaction may hold at most; 1 runs every make as it is written, in a
+            transaction of its own. The class attribute ``populate_batch`` says the same for good.
 
         Returns
         -------
@@ -135,8 +150,21 @@ class AutoPopulate(Table):
             max_calls=max_calls,
             make_kwargs=make_kwargs or {},
             observer=watcher,
+            batch=self._batch(batch),
         )
         return populate(self, restrictions, options)
+
+    def _batch(self, asked: int | None) -> int:
+        """Return how many keys one transaction may hold."""
+        make = type(self).make
+        key_by_key = (
+            # effects outside the database cannot be undone, and long computations must hold nothing
+            not type(self).gathers_makes or make is AutoPopulate.make or inspect.isgeneratorfunction(make)
+        )
+        wanted = self.populate_batch if asked is None else asked
+        if wanted is not None and wanted < 1:
+            raise DataJointError(f"batch={wanted}: it must be at least 1")
+        return 1 if key_by_key else min(wanted or MAX_CLAIMS, MAX_CLAIMS)
 
     @either
     def progress(self, *restrictions: object, display: bool = False) -> tuple[int, int]:
@@ -166,6 +194,7 @@ class Computed(AutoPopulate):
     """Rows are made from data inside the database alone."""
 
     tier: ClassVar[Tier] = Tier.COMPUTED
+    gathers_makes: ClassVar[bool] = True
 
 
 tier_classes.update({Tier.IMPORTED: Imported, Tier.COMPUTED: Computed})

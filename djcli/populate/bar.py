@@ -53,6 +53,5 @@ class TextBar:
         self._shown = now
         share = self._count / self._total if self._total else 1.0
         bar = ("#" * int(share * _WIDTH)).ljust(_WIDTH)
-        start = "\r" if sys.stderr.isatty() else ("" if force else "\r")
-        sys.stderr.write(f"{start}{table}: {share:4.0%} |{bar}| {self._count}/{self._total}")
+        sys.stderr.write(f"\r{table}: {share:4.0%} |{bar}| {self._count}/{self._total}")
         sys.stderr.flush()

@@ -32,6 +32,13 @@ _SEQUENTIAL_SCANS_ON = sql.SQL("SET LOCAL enable_seqscan = on")
 Make = Callable[[Key], None]
 
 
+class KeyRefusedError(BaseException):
+    """The database refused rows that waited, at a place in make where they were not inserted.
+
+    The key is made again alone, ungathered. No ``except Exception`` of a make may catch this.
+    """
+
+
 class RetryBatchError(DataJointError):
     """The transaction of a batch failed through no fault of its keys; it has to be run again."""
 
@@ -81,13 +88,18 @@ class Batch:
         self.place, self.current, self.direct, self.gathers = place, Gathered(), False, True
         try:
             make(dict(self.keys[place]))
-            self.check_row_of_key()
+            if place not in self.refused:
+                self.check_row_of_key()
+                self.end_key()
         except BaseException as error:
             if is_retriable(error):
                 raise RetryBatchError(str(error)) from error
             self.drop_key()
-            raise
-        self.end_key()
+            if place not in self.refused:
+                raise
+        else:
+            if place in self.refused:  # make has swallowed the refusal
+                self.drop_key()
 
     def check_row_of_key(self) -> None:
         """Refuse a make that inserted no row for its key."""
@@ -106,7 +118,9 @@ class Batch:
     def end_key(self) -> None:
         """Keep what waits; a savepoint is released, so that it cannot be rolled back any more."""
         if self.direct:
-            self.guard_end()
+            self.send_current()
+            self.own(sql.SQL("RELEASE SAVEPOINT djcli_key"))
+            self.direct = False
             self.sent.add(self.place)
         tables = self.current.tables
         if tables:
@@ -121,12 +135,6 @@ class Batch:
             self.own(sql.SQL("ROLLBACK TO SAVEPOINT djcli_key"))
             self.own(sql.SQL("RELEASE SAVEPOINT djcli_key"))
             self.direct = False
-
-    def guard_end(self) -> None:
-        """Release the running key's savepoint after sending what waits of it."""
-        self.send_current()
-        self.own(sql.SQL("RELEASE SAVEPOINT djcli_key"))
-        self.direct = False
 
     # ---- what stands between make and the database --------------------------------------------------
 
@@ -155,8 +163,11 @@ class Batch:
     def run_as_written(self, text: str, params: Mapping[str, object]) -> list[Row]:
         """Run a query of make under its key's savepoint, because it may fail."""
         self.settle()
-        with self:
+        self.depth += 1
+        try:
             return self.connection.rows(text, params)
+        finally:
+            self.depth -= 1
 
     def run_guarded(self, text: str, params: Mapping[str, object]) -> list[Row] | None:
         """Run a query of ours under a savepoint of its own; None when the database refuses it."""
@@ -204,9 +215,11 @@ class Batch:
 
     def __enter__(self) -> None:
         self.depth += 1
+        self.connection.guards = False
 
     def __exit__(self, *_: object) -> None:
         self.depth -= 1
+        self.connection.guards = True
 
     @property
     def inside(self) -> bool:
@@ -225,8 +238,15 @@ class Batch:
         tables = self.current.tables
         if tables:
             gathered, self.current = self.current, Gathered()
-            with self:
-                self.send([gathered])
+            try:
+                with self:
+                    self.send([gathered])
+            except DataJointError as error:
+                if is_retriable(error):
+                    raise
+                self.refused[self.place] = error
+                self.own(sql.SQL("ROLLBACK TO SAVEPOINT djcli_key"))
+                raise KeyRefusedError from error
             self.ahead.forget(tables)
 
     def flush(self) -> None:

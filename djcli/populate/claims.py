@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from hashlib import blake2b
 
 from psycopg import sql
 
@@ -14,38 +14,37 @@ MAX_CLAIMS = 1_000
 """Keys that one worker holds at once; the server's lock table is shared by all of its sessions."""
 
 _CLAIM = sql.SQL(
-    "SELECT pg_try_advisory_lock(hashtextextended(name, 0)) "
-    "FROM unnest(%(names)s::text[]) WITH ORDINALITY AS keys (name, place) ORDER BY place"
+    "SELECT pg_try_advisory_lock(number) "
+    "FROM unnest(%(numbers)s::bigint[]) WITH ORDINALITY AS keys (number, place) ORDER BY place"
 )
-_RELEASE = sql.SQL(
-    "SELECT pg_advisory_unlock(hashtextextended(name, 0)) FROM unnest(%(names)s::text[]) AS keys (name)"
-)
-_CLAIM_ONE = sql.SQL("SELECT pg_try_advisory_xact_lock(hashtextextended(%(name)s, 0))")
+_RELEASE = sql.SQL("SELECT pg_advisory_unlock(number) FROM unnest(%(numbers)s::bigint[]) AS keys (number)")
+_CLAIM_ONE = sql.SQL("SELECT pg_try_advisory_xact_lock(%(number)s::bigint)")
 
 
-def claim_name(table: str, key: Key) -> str:
-    """Return the text whose hash is the lock of a key."""
-    return f"{table} {json.dumps(key, default=str, sort_keys=True)}"
+def lock_number(table: str, key: Key) -> int:
+    """Return the number of a key's lock: a hash of table and key, as a signed 64-bit integer."""
+    text = "\0".join((table, *(f"{name}={value!r}" for name, value in key.items())))
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), signed=True)
 
 
-def claim(connection: Connection, names: Sequence[str]) -> list[bool]:
+def claim(connection: Connection, numbers: Sequence[int]) -> list[bool]:
     """Try to claim keys for this session; waits for nobody.
 
     Returns
     -------
     list of bool
-        For each name whether it is ours now.
+        For each number whether it is ours now.
     """
-    return [bool(row[0]) for row in connection.rows(_CLAIM, {"names": list(names)})]
+    return [bool(row[0]) for row in connection.rows(_CLAIM, {"numbers": list(numbers)})]
 
 
-def release(connection: Connection, names: Sequence[str]) -> None:
+def release(connection: Connection, numbers: Sequence[int]) -> None:
     """Give claimed keys back."""
-    if names:
-        connection.rows(_RELEASE, {"names": list(names)})
+    if numbers:
+        connection.rows(_RELEASE, {"numbers": list(numbers)})
 
 
-def claim_for_transaction(connection: Connection, name: str) -> bool:
+def claim_for_transaction(connection: Connection, number: int) -> bool:
     """Try to claim one key until the end of the transaction."""
-    ((claimed,),) = connection.rows(_CLAIM_ONE, {"name": name})
+    ((claimed,),) = connection.rows(_CLAIM_ONE, {"number": number})
     return bool(claimed)

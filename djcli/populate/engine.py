@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 from psycopg import sql
@@ -15,7 +16,7 @@ from djcli.database.failures import is_retriable
 from djcli.errors import DataJointError, LostConnectionError
 from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch, RetryBatchError
-from djcli.populate.claims import MAX_CLAIMS, claim, claim_name, release
+from djcli.populate.claims import MAX_CLAIMS, claim, lock_number, release
 from djcli.populate.keys import Todo, todo
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
 from djcli.populate.runner import Outcome, call_make, make_key
@@ -147,20 +148,17 @@ class _Run:
             for key in keys:
                 self.one_key(key)
             return []
-        names = [claim_name(self.table.full_table_name, key) for key in keys]
-        claimed = [
-            (name, key)
-            for name, key, is_ours in zip(names, keys, claim(self.connection, names), strict=True)
-            if is_ours
-        ]
-        for name, key in zip(names, keys, strict=True):
-            if (name, key) not in claimed:
+        name = self.table.full_table_name
+        numbers = [lock_number(name, key) for key in keys]
+        claims = claim(self.connection, numbers)
+        for key, is_ours in zip(keys, claims, strict=True):
+            if not is_ours:
                 self.options.observer.skipped(self.label, key)
         try:
-            return self.claimed_keys([key for _, key in claimed])
+            return self.claimed_keys(list(compress(keys, claims)))
         finally:
             if self.connection.is_connected:
-                release(self.connection, [name for name, _ in claimed])
+                release(self.connection, list(compress(numbers, claims)))
 
     def claimed_keys(self, keys: list[Key]) -> list[Key]:
         """Make claimed keys in one transaction, and again one by one where the transaction was at fault."""

@@ -11,7 +11,7 @@ from typing import Any
 from djcli.algebra.restriction import AndList
 from djcli.errors import DataJointError
 from djcli.populate.batch import missing_row
-from djcli.populate.claims import claim_for_transaction, claim_name
+from djcli.populate.claims import claim_for_transaction, lock_number
 from djcli.populate.result import Key
 from djcli.tables.insert import making
 from djcli.tables.table import Table
@@ -51,7 +51,7 @@ def make_key(table: Table, key: Key, make_kwargs: Mapping[str, Any]) -> Outcome:
     connection = table.connection
     mine = table & AndList([key])
     with connection.transaction:
-        if not claim_for_transaction(connection, claim_name(table.full_table_name, key)) or mine:
+        if not claim_for_transaction(connection, lock_number(table.full_table_name, key)) or mine:
             return Outcome.SKIPPED
         call_make(table, dict(key), make_kwargs)
         if not mine:

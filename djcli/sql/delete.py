@@ -45,11 +45,12 @@ class KeySet:
 
 def create_keys(keys: Iterable[KeySet]) -> sql.Composed:
     """Return the statements that make empty key sets."""
+    create = sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT {}, 0 AS {} FROM {} WITH NO DATA")
     return script(
-        sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT {}, 0 AS {} FROM {} WITH NO DATA").format(
-            sql.Identifier(key.name), _names(key.columns), _SWEEP, sql.Identifier(*key.table)
-        )
-        for key in keys
+        [
+            create.format(sql.Identifier(k.name), _names(k.columns), _SWEEP, sql.Identifier(*k.table))
+            for k in keys
+        ]
     )
 
 

@@ -294,7 +294,7 @@ class Doomed:
         """Delete the rows, dependent tables first, and return how many of each table were deleted."""
         deleted = dict.fromkeys(self.plan.links, 0)
         once = {table: (source, columns) for table, source, columns in self._reached_once()}
-        for table in reversed(self.plan.links):
+        for table in reversed(tuple(self.plan.links)):
             if not self.counts[table]:
                 continue
             if table in self.plan.keys:

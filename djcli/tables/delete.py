@@ -159,7 +159,8 @@ def _preview(table: Any, plan: Cascade, part_integrity: str) -> Counts:
     with _snapshot(connection) as is_own:
         doomed.make_room()
         if is_own:
-            connection.execute(sql.SQL("SET TRANSACTION READ ONLY"))  # which temporary tables are exempt from
+            with connection.unguarded():  # it holds for a savepoint's life alone
+                connection.execute(sql.SQL("SET TRANSACTION READ ONLY"))  # temporary tables are exempt
         _find(doomed, part_integrity)
         raise psycopg.Rollback
     return doomed.counts
@@ -169,9 +170,7 @@ def _preview(table: Any, plan: Cascade, part_integrity: str) -> Counts:
 def _snapshot(connection: Connection) -> Generator[bool]:
     """Open a transaction that sees one state of the database, or a savepoint; tell whether it is its own."""
     is_own = not connection.in_transaction
-    with connection.transaction:
-        if is_own:
-            connection.execute(sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+    with connection.snapshot():
         yield is_own
 
 

@@ -186,10 +186,16 @@ class QueryExpression(Results):
             raise DataJointError(f"cannot {operation} tables of two databases; fetch one of them first")
         return other
 
-    def _shared(self, other: Expression, *, semantic_check: bool = True) -> tuple[str, ...]:
+    def _shared(
+        self, other: Expression, operation: str = "join", *, semantic_check: bool = True
+    ) -> tuple[str, ...]:
         itself = other.node is self.node and other.values == self.values
         return shared_attributes(
-            self.heading, other.node.heading, operation="join", semantic_check=semantic_check, itself=itself
+            self.heading,
+            other.node.heading,
+            operation=operation,
+            semantic_check=semantic_check,
+            itself=itself,
         )
 
     def __mul__(self, other: object) -> QueryExpression:
@@ -306,7 +312,7 @@ class QueryExpression(Results):
             raise DataJointError(
                 f"aggr: the grouped query must have the whole primary key, and it has no {', '.join(missing)}"
             )
-        shared = self._shared(given)
+        shared = self._shared(given, "aggregate")
         kept = read_aggregation(self.heading, attributes, named)
         node = nodes.aggregate(self.node, given.node, shared, kept, drop_unmatched=exclude_nonmatching)
         return QueryExpression(self.instance, node, self.values + given.values)
