@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from djcli.tables.expression import Top
     from djcli.tables.instance import Instance, conn
     from djcli.tables.schema import Schema, list_schemas
-    from djcli.tables.table import Table
+    from djcli.tables.table import FreeTable, Table
     from djcli.tables.tiers import Lookup, Manual, Part
     from djcli.tables.universal import U
-    from djcli.tables.virtual import FreeTable, VirtualModule, virtual_schema
+    from djcli.tables.virtual import VirtualModule, virtual_schema
 
 _HOMES = {
     "AndList": "djcli.algebra.restriction",
@@ -40,7 +40,7 @@ _HOMES = {
     "Connection": "djcli.database.connection",
     "DataJointError": "djcli.errors",
     "Diagram": "djcli.diagram.diagram",
-    "FreeTable": "djcli.tables.virtual",
+    "FreeTable": "djcli.tables.table",
     "Imported": "djcli.populate.auto",
     "Instance": "djcli.tables.instance",
     "Lookup": "djcli.tables.tiers",

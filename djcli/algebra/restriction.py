@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from typing import Any as Anything
 from typing import Protocol, cast, runtime_checkable
+from uuid import UUID
 
 from djcli.algebra.conditions import (
     FALSE,
@@ -57,6 +60,11 @@ class Expression(Protocol):
     def instance(self) -> Anything:
         """The database it is asked of."""
         ...
+
+
+def same_database(one: Anything, other: Anything) -> bool:
+    """Whether two instances speak through one connection; asking opens none."""
+    return one is other or one.connection is other.connection
 
 
 class UniversalSet:
@@ -164,7 +172,7 @@ class _Reader:
         )
 
     def _relation(self, given: Expression) -> Restriction:
-        if self.restricted is not None and self.restricted.instance is not given.instance:
+        if self.restricted is not None and not same_database(self.restricted.instance, given.instance):
             raise DataJointError("cannot restrict by a table of another database; fetch its keys first")
         itself = (
             self.restricted is not None
@@ -321,9 +329,16 @@ def _inside(path: Path, operator: str, value: object) -> Restriction:
     if value is None:
         return Restriction(_null(IsNullPath(path), Where(path.name, operator, None)))
     kind = path.cast
+    if kind is None and isinstance(value, (date, UUID)):
+        value = str(value) if isinstance(value, UUID) else value.isoformat()  # as JSON holds them
     as_json = kind is None and not isinstance(value, str)
     try:
-        encoded = _encode(kind, value) if kind else comparison_value(*_JSON_OR_TEXT[as_json], (), (), value)
+        if kind is not None:
+            encoded = _encode(kind, value)
+        elif isinstance(value, Decimal):
+            encoded = str(value)
+        else:
+            encoded = comparison_value(*_JSON_OR_TEXT[as_json], (), (), value)
     except ValueError as error:
         raise DataJointError(f"JSON path {'.'.join((path.name, *path.steps))!r}: {error}") from error
     if encoded is NO_MATCH:

@@ -14,7 +14,7 @@ from djcli.definition.attribute import Attribute, AttributeType, Default
 from djcli.definition.model import ForeignKey, Index, TableId, TableModel
 from djcli.definition.types import default_from_catalog, type_from_column
 from djcli.sql.ddl import EnumId, declared_indexes
-from djcli.sql.statement import Executor
+from djcli.sql.statement import Executor, identifier
 
 _LOAD = sql.SQL("""
 WITH RECURSIVE asked AS (
@@ -138,7 +138,7 @@ def count_rows(executor: Executor, tables: Iterable[TableId]) -> dict[TableId, i
     tables = list(tables)
     if not tables:
         return {}
-    counts = [sql.SQL("(SELECT count(*) FROM {})").format(sql.Identifier(*table)) for table in tables]
+    counts = [sql.SQL("(SELECT count(*) FROM {})").format(identifier(*table)) for table in tables]
     [(numbers,)] = executor.rows(sql.SQL("SELECT ARRAY[{}]").format(sql.SQL(", ").join(counts)))
     return dict(zip(tables, numbers, strict=True))
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "init": "Make a new project that runs.",
     "apply": "Declare the pipelines' tables and insert lookup contents.",
     "diff": "Compare the pipelines' tables with the database.",
+    "history": "List what was applied to the pipelines' schemas.",
     "populate": "Compute what is missing in Computed and Imported tables.",
     "progress": "Show how much of each Computed and Imported table is done.",
     "ls": "List the pipelines' tables.",

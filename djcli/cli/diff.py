@@ -1,4 +1,4 @@
-"""`djcli diff`: what differs between the pipelines' tables and the database."""
+"""`djcli diff`: what differs between the pipelines' tables and the database, and what changing it would do."""
 
 from __future__ import annotations
 
@@ -8,14 +8,36 @@ import typer
 
 from djcli.cli import console
 from djcli.cli.failures import EXIT_PENDING
-from djcli.cli.options import FormatOption, choice
+from djcli.cli.options import choice
 from djcli.cli.workspace import TablesArgument, open_workspace
-from djcli.migration.changes import Change
-from djcli.migration.lookups import LookupRowsExtra
-from djcli.migration.plan import make_plan
-from djcli.names import display_name
+from djcli.migration.plan import Options, Plan
+from djcli.migration.planner import make_plan
+from djcli.migration.report import lines, script_text
 
 app = typer.Typer(rich_markup_mode=None)
+
+RenameOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rename",
+        metavar="OLD=NEW",
+        help="Take a missing attribute or table for one the database has: Session.old=new, Old=New. "
+        "Can be repeated.",
+    ),
+]
+KeepExtraOption = Annotated[
+    bool, typer.Option("--keep-extra", help="Leave tables that only the database has out of it.")
+]
+RecomputeOption = Annotated[
+    bool,
+    typer.Option(
+        "--recompute",
+        help="Drop computed tables and declare them anew where changing them is blocked or loses data.",
+    ),
+]
+ExactOption = Annotated[
+    bool, typer.Option("--exact", help="Count the rows of large tables instead of estimating them.")
+]
 
 
 @app.command("diff")
@@ -23,28 +45,53 @@ def diff(
     ctx: typer.Context,
     tables: TablesArgument = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with code 4 if anything differs.")] = False,
-    format_: FormatOption = "table",
+    sql: Annotated[bool, typer.Option("--sql", help="Print the statements that apply would run.")] = False,
+    format_: Annotated[
+        str, typer.Option("--format", metavar="table|json", help="How to print it; see below for JSON.")
+    ] = "table",
+    rename: RenameOption = None,
+    recompute: RecomputeOption = False,
+    keep_extra: KeepExtraOption = False,
+    exact: ExactOption = False,
 ) -> None:
-    """Compare the pipelines' tables with the database."""
+    """Compare the pipelines' tables with the database.
+
+    Each change has a mark: + the database lacks it, - only the database has it, ~ it differs, = a note.
+    Changes are safe unless they say DESTRUCTIVE (data is lost) or BLOCKED (cannot be done as things are).
+
+    The JSON has "version" (1), "differs", "changes", "recompute" and "statements". Each change has "change"
+    (its kind), "mark", "schema", "table", "text", "risk" (safe, destructive, blocked; null for a note),
+    "reason", "rows" (that it touches), "estimated", "hint", "recomputable", and the details of its kind.
+    "recompute" lists schema, table and rows of the computed tables that --recompute would declare anew.
+    """
     choice("--format", format_, ("table", "json"))
+    if sql and format_ == "json":
+        raise typer.BadParameter("give --sql or --format json, not both: the JSON has the statements too")
     work = open_workspace(ctx)
     if check and not tables:
         work.pipelines.require_complete("checking all pipelines")
-    plan = make_plan(work.instance, work.select(tables), whole_schemas=not tables)
+    options = Options(
+        whole_schemas=not tables,
+        keep_extra=keep_extra,
+        renames=tuple(rename or ()),
+        recompute=recompute,
+        exact=exact,
+    )
+    plan = make_plan(work.instance, work.select(tables), options)
     if format_ == "json":
-        console.json([change.as_json() for change in plan.changes])
+        console.json(plan.as_json())
+    elif sql:
+        for line in script_text(plan):
+            console.out(line)
     else:
-        for change in plan.changes:
-            console.out(f"{change.mark} {table_name(change)}: {change.describe()}")
-        if not plan.changes:
-            console.note("no difference")
-    # rows of a lookup table beyond its contents are told, but nothing is to be done about them
-    if check and any(not isinstance(change, LookupRowsExtra) for change in plan.changes):
+        show(plan)
+    if check and plan.work:
         raise typer.Exit(EXIT_PENDING)
 
 
-def table_name(change: Change) -> str:
-    """Return the name, as one writes it, of the table or schema that a change is about."""
-    if change.table is None:
-        return f"schema {change.schema}"
-    return f"{change.schema}.{display_name(change.table.name)}"
+def show(plan: Plan) -> None:
+    """Write a plan to stdout."""
+    for line in lines(plan):
+        console.out(line)
+    if not plan.changes:
+        console.note("no difference")

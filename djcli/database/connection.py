@@ -228,7 +228,7 @@ class Connection:
             self._watched(statement) as raw,
             raw.cursor() as cursor,
             cursor.copy(
-                cast(sql.SQL, statement if isinstance(statement, sql.Composable) else statement.encode())
+                cast(sql.SQL, statement if isinstance(statement, sql.Composable) else statement.encode()), ()
             ) as copy,
         ):
             copy.set_types(types)

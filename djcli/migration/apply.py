@@ -1,46 +1,241 @@
-"""Applying: the plan is carried out in one transaction, or not at all."""
+"""Applying: a plan is carried out in one transaction, one apply at a time, or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from djcli.migration.lookups import LookupRowsMissing
-from djcli.migration.plan import Plan, make_plan
-from djcli.sql.insert import OnDuplicate
-from djcli.tables.declare import declare, lock_declarations
-from djcli.tables.insert import insert
+import psycopg
+from psycopg import sql
+
+from djcli.database.connection import Connection
+from djcli.definition.model import TableId, TableModel
+from djcli.errors import DataJointError, RefusedError
+from djcli.migration.future import Row
+from djcli.migration.history import record
+from djcli.migration.lookups import write_rows
+from djcli.migration.plan import Options, Plan
+from djcli.migration.planner import make_plan
+from djcli.migration.steps import Step
+from djcli.migration.words import counted
+from djcli.names import display_name
+from djcli.sql import alter
+from djcli.sql.ddl import statement
+from djcli.tables.declare import DECLARATION_LOCK
 from djcli.tables.instance import Instance
 from djcli.tables.table import Table
 
+WAIT = 30.0
+"""How many seconds to wait for another apply, and for tables that others use."""
 
-def apply(instance: Instance, classes: Sequence[type[Table]], *, whole_schemas: bool = True) -> Plan:
-    """Declare what is missing and fill lookup tables, in one transaction.
+_LOCK_NOT_AVAILABLE = "55P03"
 
-    One such transaction runs at a time in a database; the plan is made inside it, so what another one did
-    meanwhile is seen.
+_ACTIVITY = """
+SELECT DISTINCT a.pid, a.usename, a.application_name, a.state,
+    extract(epoch FROM now() - a.xact_start)::int, left(regexp_replace(a.query, '\\s+', ' ', 'g'), 80)
+FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
+WHERE l.granted AND l.pid <> pg_backend_pid() AND {}
+ORDER BY 5 DESC NULLS LAST LIMIT 1"""
+
+
+def apply(
+    instance: Instance,
+    classes: Sequence[type[Table]],
+    options: Options | None = None,
+    *,
+    expected: Plan | None = None,
+    allow_destructive: bool = False,
+    wait: float = WAIT,
+    tell: Callable[[str], None] | None = None,
+) -> Plan:
+    """Make the database what classes declare, in one transaction.
 
     Parameters
     ----------
     instance
         The database.
     classes
-        The classes to declare; the tables they refer to are declared with them.
-    whole_schemas
-        Whether tables that only the database has are reported.
+        The classes to declare; what they need is declared with them.
+    options
+        What is asked of the plan.
+    expected
+        The plan that was shown. It is made again once nobody else can interfere, and if that one loses more
+        data, or touches other tables, nothing is done.
+    allow_destructive
+        Whether data may be lost.
+    wait
+        How many seconds to wait for another apply, and for each table that others use.
+    tell
+        Hears who is waited for.
 
     Returns
     -------
     Plan
-        What was found: its `creations` were carried out.
+        What was done.
+
+    Raises
+    ------
+    RefusedError
+        If data would be lost that may not be.
+    DataJointError
+        If a change is blocked, if a row of contents breaks a constraint, if the wait was too long, or if the
+        database changed meanwhile. Nothing was changed then.
     """
-    with instance.connection.transaction:
-        lock_declarations(instance)
-        plan = make_plan(instance, classes, whole_schemas=whole_schemas)
-        if plan.creations:
-            fresh = set(declare(instance, classes))
-            by_table = {cls.model.id: cls for cls in classes}
-            for change in plan.creations:
-                if isinstance(change, LookupRowsMissing) and change.table not in fresh:
-                    cls = by_table[change.table]
-                    insert(instance, cls.model, cls.rows_to_hold(), on_duplicate=OnDuplicate.SKIP)
+    options = options or Options()
+    connection = instance.connection
+    shown = expected or make_plan(instance, classes, options)
+    check(shown, allow_destructive=allow_destructive)
+    if not shown.work and not shown.steps:
+        return shown
+    waiting_for: list[TableId] = []
+    try:
+        with connection.transaction:
+            _take_turn(connection, wait, tell)
+            for table in shown.altered:
+                waiting_for[:] = [table]
+                connection.execute(alter.lock_tables([table]))
+            waiting_for.clear()
+            plan = make_plan(instance, classes, options)
+            _check_same(shown, plan, allow_destructive=allow_destructive)
+            _carry_out(connection, plan)
+    except DataJointError as error:
+        if _state(error) == _LOCK_NOT_AVAILABLE:
+            raise DataJointError(_who_uses(connection, waiting_for, wait)) from error
+        raise
+    finally:
+        instance.forget()
     return plan
+
+
+def check(plan: Plan, *, allow_destructive: bool) -> None:
+    """Refuse a plan that cannot be carried out, or may not be.
+
+    Raises
+    ------
+    DataJointError
+        If a change is blocked.
+    RefusedError
+        If data would be lost that may not be.
+    """
+    if plan.blocked:
+        first = plan.blocked[0]
+        more = f" (and {len(plan.blocked) - 1} more)" if len(plan.blocked) > 1 else ""
+        told = (
+            f"{first.change.table or first.change.schema}: {first.change.describe()}: {first.verdict.reason}"
+        )
+        raise DataJointError(f"blocked: {told}{more}; nothing was changed")
+    if plan.destructive and not allow_destructive:
+        first = plan.destructive[0]
+        told = f"{first.change.table}: {first.change.describe()}: {first.verdict.reason}"
+        raise RefusedError(f"{counted(len(plan.destructive), 'change')} would lose data: {told}")
+
+
+def _check_same(shown: Plan, plan: Plan, *, allow_destructive: bool) -> None:
+    """Refuse to do more than what was shown; less is fine, as when another apply was faster."""
+    check(plan, allow_destructive=allow_destructive)
+    lost = {each.change for each in plan.destructive} - {each.change for each in shown.destructive}
+    if lost or not set(plan.altered) <= set(shown.altered):
+        raise DataJointError("the database changed since the plan was made; nothing was done: run it again")
+
+
+def _carry_out(connection: Connection, plan: Plan) -> None:
+    for step in plan.steps:
+        _run(connection, step)
+    for entry in record(plan):
+        connection.execute(entry)
+
+
+def _run(connection: Connection, step: Step) -> None:
+    try:
+        with connection.transaction:
+            connection.execute(step.statement)
+    except DataJointError as error:
+        if _state(error) == _LOCK_NOT_AVAILABLE:
+            raise
+        told = str(error)
+        if step.model is not None:
+            told = _broken_row(connection, step.model, step.rows) or told
+        elif step.table is not None and str(step.table) not in told:
+            told = f"{step.table}: {told}"
+        raise DataJointError(f"{told}; nothing was changed") from error
+
+
+def _broken_row(connection: Connection, model: TableModel, rows: Sequence[tuple[int, Row]]) -> str | None:
+    """Return which row of contents breaks a constraint, and how; found by writing them one by one."""
+    for number, row in rows:
+        try:
+            with connection.transaction:
+                for one in write_rows(model, [row]):
+                    connection.execute(one)
+        except DataJointError as error:
+            key = ", ".join(f"{name}={row.get(name)}" for name in model.primary_key)
+            return f"row {number} of the contents of {model.id} ({key}): {error}"
+    return None
+
+
+# ---- waiting ----------------------------------------------------------------------------------------
+
+
+def _take_turn(connection: Connection, wait: float, tell: Callable[[str], None] | None) -> None:
+    """Wait until no other apply runs, and limit how long to wait for tables."""
+    connection.execute(
+        statement("SET LOCAL lock_timeout = {}", sql.Literal(f"{max(1, round(wait * 1000))}ms"))
+    )
+    key = sql.Literal(DECLARATION_LOCK)
+    [(mine,)] = connection.rows(statement("SELECT pg_try_advisory_xact_lock({})", key))
+    if mine:
+        return
+    holder = _holder(
+        connection,
+        statement(
+            "l.locktype = 'advisory' AND l.classid = {} AND l.objid = {} AND l.objsubid = 1 AND l.database = "
+            "(SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",
+            sql.Literal(DECLARATION_LOCK >> 32),
+            sql.Literal(DECLARATION_LOCK & 0xFFFFFFFF),
+        ),
+    )
+    if tell is not None and wait > 0:
+        tell(f"another apply is running ({holder}); waiting up to {wait:g} s")
+    try:
+        with connection.transaction:
+            connection.rows(statement("SELECT pg_advisory_xact_lock({})", key))
+    except DataJointError as error:
+        if _state(error) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise DataJointError(
+            f"another apply is running ({holder}), and it was not done after {wait:g} s; nothing was changed: "
+            "try again later, or wait longer with --wait SECONDS"
+        ) from error
+
+
+def _who_uses(connection: Connection, tables: Sequence[TableId], wait: float) -> str:
+    names = ", ".join(f"{table.schema}.{display_name(table.name)}" for table in tables) or "a table"
+    holder = ""
+    if tables:
+        regclass = sql.Literal(sql.Identifier(*tables[0]).as_string())
+        condition = statement("l.locktype = 'relation' AND l.relation = to_regclass({})", regclass)
+        holder = f" by {_holder(connection, condition)}"
+    return (
+        f"{names} is in use{holder}, and was not free after {wait:g} s; nothing was changed: "
+        "try again when it is, or wait longer with --wait SECONDS"
+    )
+
+
+def _holder(connection: Connection, condition: sql.Composable) -> str:
+    rows = connection.rows(sql.SQL(_ACTIVITY).format(condition))
+    if not rows:
+        return "a session that has just ended"
+    pid, user, application, state, seconds, query = rows[0]
+    age = f" for {seconds} s" if seconds is not None else ""
+    program = f" {application}" if application else ""
+    doing = "idle in a transaction" if (state or "").startswith("idle in") else f"running {query!r}"
+    return f"process {pid}, role {user}{program}, {doing}{age}"
+
+
+def _state(error: BaseException) -> str | None:
+    """Return the SQLSTATE of the driver's error behind one of ours."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, psycopg.Error):
+            return cause.sqlstate
+        cause = cause.__cause__
+    return None

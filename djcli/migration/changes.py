@@ -263,14 +263,20 @@ class ForeignKeyRemoved(OneSidedForeignKey):
 
 @dataclass(frozen=True)
 class ForeignKeyChanged(TableChange):
-    """A foreign key of the same attributes goes elsewhere, or is unique where it was not."""
+    """A foreign key goes elsewhere, takes other attributes to the same table, or is unique where it was not."""
 
     before: ForeignKey
     after: ForeignKey
 
     def describe(self) -> str:
         """Return one line for people."""
-        return f"foreign key {foreign_key_text(self.before)} becomes {foreign_key_text(self.after)}"
+        before, after = foreign_key_text(self.before), foreign_key_text(self.after)
+        if before == after:
+            before, after = (
+                f"{before} by {name_list(self.before.attributes)}",
+                name_list(self.after.attributes),
+            )
+        return f"foreign key {before} becomes {after}"
 
 
 @dataclass(frozen=True)

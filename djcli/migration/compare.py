@@ -145,12 +145,18 @@ def _compare_foreign_keys(declared: TableModel, actual: TableModel) -> Iterator[
     for key in tuple(added):
         attributes = set(key.attributes)
         same = next((other for other in removed if set(other.attributes) == attributes), None)
+        if same is None and _only_one_of_parent(key, added) and _only_one_of_parent(key, removed):
+            same = next(other for other in removed if other.parent == key.parent)
         if same is not None:
             added.remove(key)
             removed.remove(same)
             yield ForeignKeyChanged(table, same, key)
     yield from (ForeignKeyRemoved(table, key) for key in removed)
     yield from (ForeignKeyAdded(table, key) for key in added)
+
+
+def _only_one_of_parent(key: ForeignKey, keys: list[ForeignKey]) -> bool:
+    return [other.parent for other in keys].count(key.parent) == 1
 
 
 def _reference(key: ForeignKey) -> tuple[TableId, frozenset[tuple[str, str]]]:

@@ -111,7 +111,7 @@ def shown_type(kind: AttributeType) -> sql.Composable:
 
 def literal(value: object, kind: AttributeType) -> sql.Composed:
     """Return an encoded value as a literal of its column's type, an enum's as text."""
-    return sql.SQL("{}::{}").format(sql.Literal(value), shown_type(kind))
+    return sql.SQL("({})::{}").format(sql.Literal(value), shown_type(kind))
 
 
 def all_known(names: Iterable[str], prefix: sql.SQL | None = None) -> sql.Composed:

@@ -2,113 +2,317 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from djcli.algebra import nodes
-from djcli.catalog.snapshot import Catalog
-from djcli.definition.model import TableModel
+from psycopg import sql
+
+from djcli.database.connection import Connection
+from djcli.definition.model import TableId, TableModel
+from djcli.errors import DataJointError
 from djcli.migration.changes import TableChange
+from djcli.migration.future import Row, comparable, literal
+from djcli.migration.target import Target
+from djcli.migration.words import counted
 from djcli.names import Tier
-from djcli.tables.fetch import Query
-from djcli.tables.insert import encode_rows, encoders
-from djcli.tables.instance import Instance
+from djcli.sql.alter import column_type, same_column
+from djcli.sql.ddl import primary_key, statement
+from djcli.tables.insert import encode_rows
 from djcli.tables.table import Table
 
 _SHOWN = 3
 
 Key = tuple[object, ...]
+Contents = Mapping[TableId, Sequence[Row]]
 
 
 @dataclass(frozen=True)
-class LookupRowsMissing(TableChange):
+class LookupChange(TableChange):
+    """A difference between the contents of a lookup table and its rows."""
+
+    keys: tuple[Key, ...]
+
+    def details(self) -> Mapping[str, object]:
+        """Return the keys, for JSON."""
+        return {"keys": [list(key) for key in self.keys]}
+
+    def shown(self) -> str:
+        """Return the first few keys."""
+        told = [", ".join(map(str, key)) or "the only row" for key in self.keys[:_SHOWN]]
+        return "; ".join(told) + (" …" if len(self.keys) > _SHOWN else "")
+
+
+@dataclass(frozen=True)
+class LookupRowsMissing(LookupChange):
     """Contents of a lookup table that the database does not have."""
 
     mark = "+"
-    keys: tuple[Key, ...]
 
     def describe(self) -> str:
         """Return what it is in one line."""
-        return f"{_rows(len(self.keys))} of contents missing: {_shown(self.keys)}"
-
-    def details(self) -> Mapping[str, object]:
-        """Return the keys, for JSON."""
-        return {"keys": [list(key) for key in self.keys]}
+        return f"{counted(len(self.keys), 'row')} of contents missing: {self.shown()}"
 
 
 @dataclass(frozen=True)
-class LookupRowsExtra(TableChange):
-    """Rows of a lookup table that are not among its contents; they are left alone."""
+class LookupRowsChanged(LookupChange):
+    """Rows whose secondary attributes are not those of the contents."""
 
-    mark = "="
-    keys: tuple[Key, ...]
+    mark = "~"
 
     def describe(self) -> str:
         """Return what it is in one line."""
-        return f"{_rows(len(self.keys))} not among the contents (left alone): {_shown(self.keys)}"
-
-    def details(self) -> Mapping[str, object]:
-        """Return the keys, for JSON."""
-        return {"keys": [list(key) for key in self.keys]}
+        return f"{counted(len(self.keys), 'row')} unlike the contents: {self.shown()}"
 
 
-def compare_lookups(
-    instance: Instance, classes: Iterable[type[Table]], catalog: Catalog
-) -> list[LookupRowsMissing | LookupRowsExtra]:
-    """Compare the contents of lookup tables with their rows, by primary key.
+@dataclass(frozen=True)
+class LookupRowsExtra(LookupChange):
+    """Rows of a lookup table that are not among its contents; they are left alone."""
 
-    Parameters
+    mark = "="
+
+    def describe(self) -> str:
+        """Return what it is in one line."""
+        return f"{counted(len(self.keys), 'row')} not among the contents (left alone): {self.shown()}"
+
+
+@dataclass
+class Lookups:
+    """What is to be done about lookup tables.
+
+    Attributes
     ----------
-    instance
-        The database.
-    classes
-        The classes; those of other tiers, and lookup tables without contents, are passed over.
-    catalog
-        What the database has. A table whose key differs from its definition is passed over.
+    changes
+        The differences.
+    writes
+        The rows to insert or update, with their numbers in the contents.
+    """
+
+    changes: list[LookupChange] = field(default_factory=list[LookupChange])
+    writes: dict[TableId, list[tuple[int, Row]]] = field(default_factory=dict[TableId, list[tuple[int, Row]]])
+
+
+def read_contents(classes: Iterable[type[Table]]) -> dict[TableId, list[Row]]:
+    """Return the encoded contents of lookup tables that have any.
 
     Raises
     ------
     DataJointError
-        If contents do not fit their own table.
+        If contents do not fit their own table: which row, and why.
     """
-    found: list[LookupRowsMissing | LookupRowsExtra] = []
+    found: dict[TableId, list[Row]] = {}
     for cls in classes:
         if cls.tier is not Tier.LOOKUP:
             continue
-        contents = list(cls.rows_to_hold())
-        model = cls.model
-        actual = catalog.tables.get(model.id)
-        if not contents or (actual is not None and actual.primary_key != model.primary_key):
-            continue
-        wanted = dict.fromkeys(_keys(model, contents))
-        present = dict.fromkeys(_present(instance, model)) if actual is not None else {}
-        missing = tuple(key for key in wanted if key not in present)
-        extra = tuple(key for key in present if key not in wanted)
-        if missing:
-            found.append(LookupRowsMissing(model.id, missing))
-        if extra:
-            found.append(LookupRowsExtra(model.id, extra))
+        model = cls.class_model()
+        try:
+            encoded = list(encode_rows(model, cls.rows_to_hold(), ignore_extra_fields=False))
+        except DataJointError as error:
+            raise DataJointError(f"the contents of {cls.class_label} do not fit: {error}") from error
+        rows: list[Row] = [dict(zip(names, values, strict=True)) for names, values in encoded]
+        _refuse_duplicates(model, rows)
+        if rows:
+            found[model.id] = rows
     return found
 
 
-def _keys(model: TableModel, contents: Iterable[object]) -> Iterable[Key]:
-    for names, values in encode_rows(model, contents, ignore_extra_fields=False):
-        row = dict(zip(names, values, strict=True))
-        yield tuple(row.get(name) for name in model.primary_key)
+def _refuse_duplicates(model: TableModel, rows: Sequence[Row]) -> None:
+    seen: dict[Key, int] = {}
+    for number, row in enumerate(rows, start=1):
+        key = key_of(model, row)
+        if key in seen:
+            told = ", ".join(f"{name}={row.get(name)}" for name in model.primary_key) or "no key"
+            raise DataJointError(
+                f"the contents of {model.id} have rows {seen[key]} and {number} with one key ({told}): drop one"
+            )
+        seen[key] = number
 
 
-def _present(instance: Instance, model: TableModel) -> Iterable[Key]:
-    encode = [encoders(model)[name] for name in model.primary_key]
-    rows: list[tuple[Any, ...]] = Query(instance, nodes.base(model), ()).rows(model.primary_key, "KEY")
-    # A fetched value goes through the encoder too, so that both sides have one form.
-    return (tuple(each(value) for each, value in zip(encode, row, strict=True)) for row in rows)
+def key_of(model: TableModel, row: Row) -> Key:
+    """Return the primary key of a row of contents."""
+    return tuple(row.get(name) for name in model.primary_key)
 
 
-def _rows(number: int) -> str:
-    return f"{number} row" + ("" if number == 1 else "s")
+def compare_lookups(connection: Connection, target: Target, contents: Contents) -> Lookups:
+    """Compare the contents of lookup tables with their rows, inside the database.
+
+    Where the key itself changes, nothing is said of rows, but all contents are written.
+    """
+    found = Lookups()
+    for table, rows in contents.items():
+        model = target.tables[table]
+        numbered = list(enumerate(rows, start=1))
+        kept = _kept_attributes(target, table)
+        if target.before(table) is None:
+            found.changes.append(LookupRowsMissing(table, tuple(key_of(model, row) for row in rows)))
+            found.writes[table] = numbered
+        elif not kept.issuperset(model.primary_key):
+            found.writes[table] = numbered
+        else:
+            _compare_rows(connection, target, model, kept, rows, found)
+    return found
 
 
-def _shown(keys: tuple[Key, ...]) -> str:
-    shown = [", ".join(map(str, key)) or "the only row" for key in keys[:_SHOWN]]
-    return "; ".join(shown) + (" …" if len(keys) > _SHOWN else "")
+def _kept_attributes(target: Target, table: TableId) -> set[str]:
+    """Return the attributes that are there already, of the same column."""
+    before, after = target.before(table), target.tables[table]
+    if before is None:
+        return set()
+    return {
+        each.name for each in after if each.name in before and same_column(before[each.name].type, each.type)
+    }
+
+
+def _compare_rows(
+    connection: Connection,
+    target: Target,
+    model: TableModel,
+    kept: set[str],
+    rows: Sequence[Row],
+    found: Lookups,
+) -> None:
+    table = _Present(target, model)
+    missing: list[int] = []
+    changed: list[int] = []
+    for names, numbers in _uniform(rows):
+        for number, absent in connection.rows(table.differing(names, kept, rows, numbers)):
+            (missing if absent else changed).append(number)
+    extra = connection.rows(table.extra(rows))
+    for kind, numbers in ((LookupRowsMissing, missing), (LookupRowsChanged, changed)):
+        if numbers:
+            keys = tuple(key_of(model, rows[number - 1]) for number in sorted(numbers))
+            found.changes.append(kind(model.id, keys))
+    if extra:
+        found.changes.append(LookupRowsExtra(model.id, tuple(map(tuple, extra))))
+    pending = any(name not in kept for row in rows for name in row)
+    numbers = range(1, len(rows) + 1) if pending else sorted([*missing, *changed])
+    if numbers:
+        found.writes[model.id] = [(number, rows[number - 1]) for number in numbers]
+
+
+def _uniform(rows: Sequence[Row]) -> Iterator[tuple[tuple[str, ...], list[int]]]:
+    """Yield the attributes that rows give, with the numbers of those that give just these."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for number, row in enumerate(rows, start=1):
+        groups.setdefault(tuple(row), []).append(number)
+    yield from groups.items()
+
+
+class _Present:
+    """A lookup table as it is, in SQL."""
+
+    def __init__(self, target: Target, model: TableModel) -> None:
+        self.model = model
+        self.source = sql.Identifier(*target.view.present(model.id))
+        self._columns = {each.name: target.view.column(model.id, each.name) for each in model}
+
+    def differing(
+        self, names: Sequence[str], kept: set[str], rows: Sequence[Row], numbers: Sequence[int]
+    ) -> sql.Composed:
+        """Return the SELECT of the numbers of rows that are missing, or have other values."""
+        given = [name for name in names if name in kept]
+        secondary = [name for name in given if not self.model[name].in_key]
+        values = [(sql.Literal(n), *self._literals(rows[n - 1], given)) for n in numbers]
+        unlike = [
+            sql.SQL("{} IS DISTINCT FROM {}").format(self._stored(name), self._wanted(name))
+            for name in secondary
+        ]
+        return statement(
+            "SELECT w.n, t.ctid IS NULL FROM (VALUES {}) AS w ({}) LEFT JOIN {} AS t ON {} WHERE {}",
+            _tuples(values),
+            sql.SQL(", ").join(map(sql.Identifier, ("n", *given))),
+            self.source,
+            self._same_key(),
+            sql.SQL(" OR ").join([sql.SQL("t.ctid IS NULL"), *unlike]),
+        )
+
+    def extra(self, rows: Sequence[Row]) -> sql.Composed:
+        """Return the SELECT of the keys that are not among the contents."""
+        key = self.model.primary_key
+        if not key:
+            return statement("SELECT 1 WHERE false")
+        return statement(
+            "SELECT {} FROM {} AS t WHERE NOT EXISTS (SELECT 1 FROM (VALUES {}) AS w ({}) WHERE {}) ORDER BY {}",
+            sql.SQL(", ").join(map(self._stored, key)),
+            self.source,
+            _tuples([self._literals(row, key) for row in rows]),
+            sql.SQL(", ").join(map(sql.Identifier, key)),
+            self._same_key(),
+            sql.SQL(", ").join(map(self._stored, key)),
+        )
+
+    def uncovered(self, rows: Sequence[Row]) -> sql.Composed:
+        """Return the SELECT of one key that is not among the contents."""
+        return self.extra(rows) + sql.SQL(" LIMIT 1")
+
+    def _literals(self, row: Row, names: Iterable[str]) -> tuple[sql.Composable, ...]:
+        return tuple(literal(row.get(name), self.model[name].type) for name in names)
+
+    def _stored(self, name: str) -> sql.Composed:
+        kind = self.model[name].type
+        cast = sql.SQL("::text") if kind.is_enum else comparable(kind)
+        return sql.SQL("t.{}{}").format(sql.Identifier(self._columns[name]), cast)
+
+    def _wanted(self, name: str) -> sql.Composed:
+        return sql.SQL("w.{}{}").format(sql.Identifier(name), comparable(self.model[name].type))
+
+    def _same_key(self) -> sql.Composable:
+        matching = [
+            sql.SQL("{} = {}").format(self._stored(name), self._wanted(name))
+            for name in self.model.primary_key
+        ]
+        return sql.SQL(" AND ").join(matching) if matching else sql.SQL("true")
+
+
+def covers(connection: Connection, target: Target, table: TableId, contents: Contents) -> bool:
+    """Whether every row of a lookup table is among its contents, which then fill its new attributes."""
+    model = target.tables[table]
+    if table not in contents or not _kept_attributes(target, table).issuperset(model.primary_key):
+        return False
+    return not connection.rows(_Present(target, model).uncovered(contents[table]))
+
+
+def write_rows(model: TableModel, rows: Sequence[Row]) -> list[sql.Composed]:
+    """Return the statements that insert rows of contents, or update those whose key is there."""
+    return [
+        _upsert(model, names, [rows[number - 1] for number in numbers]) for names, numbers in _uniform(rows)
+    ]
+
+
+def _upsert(model: TableModel, names: Sequence[str], rows: Sequence[Row]) -> sql.Composed:
+    key = sql.SQL(", ").join(map(sql.Identifier, primary_key(model)))
+    secondary = [name for name in names if not model[name].in_key]
+    action: sql.Composable = sql.SQL("DO NOTHING")
+    if secondary:
+        action = sql.SQL("DO UPDATE SET {} WHERE {}").format(
+            sql.SQL(", ").join(
+                sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in secondary
+            ),
+            sql.SQL(" OR ").join(
+                sql.SQL("held.{0}{1} IS DISTINCT FROM EXCLUDED.{0}{1}").format(
+                    sql.Identifier(name), comparable(model[name].type)
+                )
+                for name in secondary
+            ),
+        )
+    if not names:
+        return statement("INSERT INTO {} DEFAULT VALUES ON CONFLICT DO NOTHING", sql.Identifier(*model.id))
+    values = [
+        tuple(
+            sql.SQL("({})::{}").format(sql.Literal(row[name]), column_type(model[name].type))
+            for name in names
+        )
+        for row in rows
+    ]
+    return statement(
+        "INSERT INTO {} AS held ({}) VALUES {} ON CONFLICT ({}) {}",
+        sql.Identifier(*model.id),
+        sql.SQL(", ").join(map(sql.Identifier, names)),
+        _tuples(values),
+        key,
+        action,
+    )
+
+
+def _tuples(rows: Iterable[Iterable[Any]]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.SQL("({})").format(sql.SQL(", ").join(row)) for row in rows)

@@ -107,7 +107,7 @@ class Questions:
             return Count(0)
         if self.rows(table).estimated:
             return None
-        query = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(self._source(table), condition)
+        query = statement("SELECT count(*) FROM {} WHERE {}", self._source(table), condition)
         [(number,)] = self.connection.rows(query)
         return Count(number)
 
@@ -179,7 +179,7 @@ class Questions:
         rows = self.future.rows(table, names)
         if rows is None:
             return None
-        shown_names = [self._compared(table, name, sql.SQL("")) for name in names]
+        shown_names = [self._compared(table, name) for name in names]
         query = sql.SQL("SELECT {} FROM ({}) AS f WHERE {} GROUP BY {} HAVING count(*) > 1").format(
             sql.SQL(", ").join(sql.SQL("{}::text").format(name) for name in shown_names),
             rows,
@@ -223,7 +223,7 @@ class Questions:
                     self._views.setdefault((schema, name, None), []).append(view)
         present = self.target.view.present(table)
         column = self.target.view.column(table, attribute) if attribute else None
-        return sorted(set(self._views.get((*present, column), ())))
+        return sorted(set(self._views.get((present.schema, present.name, column), ())))
 
     # ---- pieces -------------------------------------------------------------------------------------
 
@@ -242,10 +242,10 @@ class Questions:
         assert before is not None
         return find_attribute(before, name), find_attribute(self.target.tables[table], name)
 
-    def _compared(self, table: TableId, name: str, prefix: sql.SQL) -> sql.Composed:
+    def _compared(self, table: TableId, name: str) -> sql.Composed:
         attribute = find_attribute(self.target.tables[table], name)
         cast = comparable(attribute.type) if attribute is not None else sql.SQL("")
-        return sql.SQL("{}{}{}").format(prefix, sql.Identifier(name), cast)
+        return sql.SQL("{}{}").format(sql.Identifier(name), cast)
 
 
 def _pairs(names: Iterable[str], values: Iterable[object]) -> str:

@@ -24,7 +24,7 @@ class TextBar:
         sys.stderr.flush()
 
     def begin(self, table: str, pending: int) -> None:
-        """Start at none of so many."""
+        """Start at none of so many; with nothing to do there is nothing to show."""
         self._total, self._count, self._shown = pending, 0, 0.0
         self._draw(table, force=True)
 
@@ -43,15 +43,15 @@ class TextBar:
     def end(self, table: str) -> None:
         """Leave the last state standing."""
         self._draw(table, force=True)
-        sys.stderr.write("\n")
-        sys.stderr.flush()
+        if self._total:
+            self.tell("")
 
     def _draw(self, table: str, *, force: bool = False) -> None:
         now = time.monotonic()
-        if not force and now - self._shown < 0.1:
+        if not self._total or (not force and now - self._shown < 0.1):
             return
         self._shown = now
-        share = self._count / self._total if self._total else 1.0
+        share = self._count / self._total
         bar = ("#" * int(share * _WIDTH)).ljust(_WIDTH)
         sys.stderr.write(f"\r{table}: {share:4.0%} |{bar}| {self._count}/{self._total}")
         sys.stderr.flush()

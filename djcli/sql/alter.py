@@ -112,6 +112,17 @@ def fill_from_parent(
     )
 
 
+def number_on(table: TableId, name: str) -> sql.Composed:
+    """Return the statement after which the database numbers rows from the highest number that is there."""
+    return statement(
+        "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence({}, {}), (SELECT max({}) FROM {}))",
+        sql.Literal(sql.Identifier(*table).as_string()),
+        sql.Literal(name),
+        sql.Identifier(name),
+        sql.Identifier(*table),
+    )
+
+
 # ---- actions of ALTER TABLE -------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from djcli.algebra.heading import COMPUTED
 from djcli.algebra.paths import Path
 from djcli.codecs.scalars import comparison_column
 from djcli.definition.types import AttributeType
-from djcli.sql.statement import type_sql
+from djcli.sql.statement import identifier, type_sql
 
 OPERATORS = {
     "=": sql.SQL("="),
@@ -33,7 +33,7 @@ def placeholder(slot: int, kind: AttributeType, *, array: bool = False) -> sql.C
 def comparison_type(kind: AttributeType) -> sql.Composable:
     """Return the SQL type that values compared with the attribute are cast to."""
     if kind.is_enum:
-        return sql.Identifier(*([kind.enum_schema] if kind.enum_schema else []), kind.column)
+        return identifier(*([kind.enum_schema] if kind.enum_schema else []), kind.column)
     return type_sql(comparison_column(kind.name, kind.column))
 
 

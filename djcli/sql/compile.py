@@ -12,7 +12,7 @@ from djcli.errors import DataJointError
 from djcli.sql.comparison import comparison_type
 from djcli.sql.lower import Lowering
 from djcli.sql.select import order_by
-from djcli.sql.statement import Statement
+from djcli.sql.statement import Statement, identifier
 
 __all__ = [
     "comparison_type",
@@ -102,9 +102,9 @@ def compile_delete(node: Node) -> Statement:
     if select.is_plain and not select.joined and isinstance(node, (n.Base, n.Restrict)):
         parts = sql.SQL("DELETE FROM ") + select.source + sql.Composed(select.conditions())
         return Statement(run.finish(parts), ())
-    key = sql.SQL(", ").join(map(sql.Identifier, table.heading.primary_key))
+    key = sql.SQL(", ").join(map(identifier, table.heading.primary_key))
     inner = select.render(table.heading.primary_key)
-    target = sql.Identifier(*table.model.id)
+    target = identifier(*table.model.id)
     statement = sql.SQL("DELETE FROM {} WHERE ({}) IN ({})").format(target, key, inner)
     return Statement(run.finish(statement), ())
 

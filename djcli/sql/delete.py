@@ -9,8 +9,9 @@ from psycopg import sql
 
 from djcli.definition.model import TableId
 from djcli.sql.ddl import script
+from djcli.sql.statement import identifier
 
-_SWEEP = sql.Identifier("~sweep")  # no attribute can have this name
+_SWEEP = identifier("~sweep")  # no attribute can have this name
 
 Pairs = Sequence[tuple[str, str]]
 """Columns that must be equal: the dependent table's, and the one's that it is reached from."""
@@ -40,7 +41,7 @@ class KeySet:
     @property
     def sql(self) -> sql.Identifier:
         """The name of the temporary table."""
-        return sql.Identifier("pg_temp", self.name)
+        return identifier("pg_temp", self.name)
 
 
 def create_keys(keys: Iterable[KeySet]) -> sql.Composed:
@@ -48,7 +49,7 @@ def create_keys(keys: Iterable[KeySet]) -> sql.Composed:
     create = sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT {}, 0 AS {} FROM {} WITH NO DATA")
     return script(
         [
-            create.format(sql.Identifier(k.name), _names(k.columns), _SWEEP, sql.Identifier(*k.table))
+            create.format(identifier(k.name), _names(k.columns), _SWEEP, identifier(*k.table))
             for k in keys
         ]
     )
@@ -89,9 +90,9 @@ def reach_keys(key: KeySet, source: KeySet, pairs: Pairs, *, since: int, sweep: 
         "AND NOT EXISTS (SELECT 1 FROM {keys} AS k WHERE {same})"
     ).format(
         keys=key.sql,
-        columns=sql.SQL(", ").join(sql.Identifier("t", name) for name in key.columns),
+        columns=sql.SQL(", ").join(identifier("t", name) for name in key.columns),
         sweep=sql.Literal(sweep),
-        table=sql.Identifier(*key.table),
+        table=identifier(*key.table),
         reached=_reached(source, pairs, since),
         same=_equal("k", "t", [(name, name) for name in key.identity]),
     )
@@ -101,7 +102,7 @@ def count_reached(reached: Iterable[tuple[TableId, KeySet, Pairs]]) -> sql.Compo
     """Return the statement that counts rows of tables reached from key sets: one row, one number each."""
     counts = [
         sql.SQL("(SELECT count(*) FROM {} AS t WHERE {})").format(
-            sql.Identifier(*table), _reached(source, pairs)
+            identifier(*table), _reached(source, pairs)
         )
         for table, source, pairs in reached
     ]
@@ -111,7 +112,7 @@ def count_reached(reached: Iterable[tuple[TableId, KeySet, Pairs]]) -> sql.Compo
 def stray_keys(key: KeySet, other: KeySet | None, pairs: Pairs, limit: int) -> sql.Composed:
     """Return the statement that selects the first keys without a partner in another set; all without a set."""
     return sql.SQL("SELECT {}, count(*) OVER () FROM {} AS t WHERE {} ORDER BY {} LIMIT {}").format(
-        sql.SQL(", ").join(sql.Identifier("t", name) for name in key.identity),
+        sql.SQL(", ").join(identifier("t", name) for name in key.identity),
         key.sql,
         sql.SQL("NOT ") + _reached(other, pairs) if other else sql.SQL("TRUE"),
         _names(key.identity),
@@ -122,13 +123,13 @@ def stray_keys(key: KeySet, other: KeySet | None, pairs: Pairs, limit: int) -> s
 def delete_keys(key: KeySet) -> sql.Composed:
     """Return the DELETE of the rows of a key set."""
     return sql.SQL("DELETE FROM {} AS t USING {} AS k WHERE {}").format(
-        sql.Identifier(*key.table), key.sql, _equal("k", "t", [(name, name) for name in key.identity])
+        identifier(*key.table), key.sql, _equal("k", "t", [(name, name) for name in key.identity])
     )
 
 
 def delete_reached(table: TableId, source: KeySet, pairs: Pairs) -> sql.Composed:
     """Return the DELETE of the rows reached from a key set."""
-    return sql.SQL("DELETE FROM {} AS t WHERE {}").format(sql.Identifier(*table), _reached(source, pairs))
+    return sql.SQL("DELETE FROM {} AS t WHERE {}").format(identifier(*table), _reached(source, pairs))
 
 
 PRIVILEGES = sql.SQL("""
@@ -151,9 +152,9 @@ def _reached(source: KeySet, pairs: Pairs, sweep: int | None = None) -> sql.Comp
 
 def _equal(left: str, right: str, pairs: Iterable[tuple[str, str]]) -> sql.Composed:
     return sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(left, a), sql.Identifier(right, b)) for a, b in pairs
+        sql.SQL("{} = {}").format(identifier(left, a), identifier(right, b)) for a, b in pairs
     )
 
 
 def _names(names: Iterable[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, names))
+    return sql.SQL(", ").join(map(identifier, names))

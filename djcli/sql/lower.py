@@ -19,7 +19,7 @@ from djcli.algebra.relation import Node
 from djcli.errors import DataJointError
 from djcli.sql.comparison import OPERATORS, comparison_type, extract, inside, placeholder
 from djcli.sql.select import Output, Select, computed, named, order_by, subquery
-from djcli.sql.statement import user_sql
+from djcli.sql.statement import enclosed, identifier
 
 _EXISTS = sql.SQL("EXISTS ({})")
 
@@ -35,13 +35,16 @@ class Lowering:
         """Subqueries that stand before the statement, out of sight of its columns."""
 
     def alias(self) -> str:
+        """Return the next alias."""
         self.aliases += 1
         return f"t{self.aliases}"
 
     def wrap(self, select: Select) -> Select:
+        """Return a SELECT from this one."""
         return subquery(select, self.alias())
 
     def plain(self, select: Select) -> Select:
+        """Return the SELECT, wrapped unless conditions and joins can be added to it."""
         return select if select.is_plain else self.wrap(select)
 
     def finish(self, statement: sql.Composable) -> str:
@@ -75,14 +78,16 @@ class Lowering:
                 raise DataJointError(f"no SQL for {type(node).__name__}")
 
     def base(self, node: n.Base) -> Select:
+        """Compile a table."""
         alias = self.alias()
         model = node.model
-        source = sql.SQL("{} AS {}").format(sql.Identifier(*model.id), sql.Identifier(alias))
-        outputs = {name: Output(sql.Identifier(alias, name), name) for name in model.names}
+        source = sql.SQL("{} AS {}").format(identifier(*model.id), identifier(alias))
+        outputs = {name: Output(identifier(alias, name), name) for name in model.names}
         providers = Counter([*model.names, *(hidden.name for hidden in model.hidden)])
         return Select(source, outputs, providers)
 
     def restrict(self, node: n.Restrict, slot: int) -> Select:
+        """Compile a restriction: one condition more."""
         select = self.node(node.source, slot)
         condition = node.condition
         if select.is_closed or select.computes(condition.names) or not select.understands(condition.words):
@@ -93,6 +98,7 @@ class Lowering:
         return select
 
     def project(self, node: n.Project, slot: int) -> Select:
+        """Compile a projection: other outputs."""
         select = self.node(node.source, slot)
         spoken = n.spoken(node.columns)
         computes = any(not isinstance(column, n.Column) for column in node.columns)
@@ -112,8 +118,10 @@ class Lowering:
         return select
 
     def join(self, node: n.Join, slot: int) -> Select:
+        """Compile a join: one FROM clause more."""
         first = self.plain(self.node(node.first, slot))
         second = self.plain(self.node(node.second, slot + node.first.n_slots))
+        second.forget(first.outputs.keys() - node.shared)
         if node.left and second.where:
             second = self.wrap(second)
         return self.joined(first, second, node.shared, left=node.left)
@@ -150,8 +158,9 @@ class Lowering:
 
     @staticmethod
     def on(first: Select, second: Select, shared: Sequence[str], *, using: bool) -> sql.Composable:
+        """Return the condition of a join."""
         if using:
-            return sql.SQL(" USING ({})").format(sql.SQL(", ").join(map(sql.Identifier, shared)))
+            return sql.SQL(" USING ({})").format(sql.SQL(", ").join(map(identifier, shared)))
         return sql.SQL(" ON {}").format(
             sql.SQL(" AND ").join(
                 sql.SQL("{} = {}").format(first.outputs[name].expression, second.outputs[name].expression)
@@ -160,8 +169,10 @@ class Lowering:
         )
 
     def aggregate(self, node: n.Aggregate, slot: int) -> Select:
+        """Compile an aggregation: a join, grouped by the key of its first side."""
         first = self.plain(self.node(node.source, slot))
         second = self.plain(self.node(node.group, slot + node.source.n_slots))
+        second.forget(first.outputs.keys() - node.shared)
         left = not node.drop_unmatched
         if second.where and left:
             second = self.wrap(second)
@@ -186,6 +197,7 @@ class Lowering:
         return select
 
     def group(self, node: n.Group, slot: int) -> Select:
+        """Compile distinct values, or groups of them."""
         select = self.plain(self.node(node.source, slot))
         if not select.understands(n.spoken(node.computed)):
             select = self.wrap(select)
@@ -198,6 +210,7 @@ class Lowering:
         return select
 
     def union(self, node: n.Union, slot: int) -> Select:
+        """Compile a union: of keys, or a full join where there is more."""
         key = node.heading.primary_key
         first = self.node(node.first, slot)
         second = self.node(node.second, slot + node.first.n_slots)
@@ -211,12 +224,13 @@ class Lowering:
         else:
             either += sql.SQL(" ON TRUE")
         # After USING the bare name is the one of the two values that there is.
-        outputs = {name: Output(sql.Identifier(name), name) for name in key}
+        outputs = {name: Output(identifier(name), name) for name in key}
         secondary = first.outputs | second.outputs
         outputs |= {name: secondary[name] for name in node.heading.names if name not in outputs}
         return self.wrap(Select(either, outputs, Counter(node.heading.names), joined=True))
 
     def limit(self, node: n.Limit, slot: int) -> Select:
+        """Compile the first rows in an order."""
         select = self.node(node.source, slot)
         if select.is_closed:
             select = self.wrap(select)
@@ -234,7 +248,7 @@ class Lowering:
             case c.Constant():
                 return sql.SQL("TRUE") if given.value else sql.SQL("FALSE")
             case c.Raw():
-                return sql.SQL("({})").format(user_sql(given.text))
+                return enclosed(given.text)
             case c.Compare():
                 return sql.SQL("{} {} {}").format(
                     select.outputs[given.name].expression,
@@ -270,6 +284,7 @@ class Lowering:
                 raise DataJointError(f"no SQL for {type(given).__name__}")
 
     def among(self, given: c.Among, select: Select, heading: Heading, slot: int) -> sql.Composable:
+        """Compile a list of values, or of tuples of values."""
         columns = [select.outputs[name].expression for name in given.columns]
         lists = [
             placeholder(slot + i, heading[name].type, array=True) for i, name in enumerate(given.columns)
@@ -280,6 +295,7 @@ class Lowering:
         return sql.SQL("({}) IN (SELECT * FROM unnest({}))").format(comma.join(columns), comma.join(lists))
 
     def compare_path(self, given: c.ComparePath, select: Select, slot: int) -> sql.Composable:
+        """Compile a comparison inside JSON."""
         at = select.outputs[given.path.name].expression
         left = extract(at, given.path, as_json=True) if given.as_json else inside(at, given.path)
         kind = sql.SQL("jsonb") if given.as_json else comparison_type(given.path.cast or n.TEXT)
@@ -287,6 +303,7 @@ class Lowering:
         return sql.SQL("{} {} {}").format(left, OPERATORS[given.operator], value)
 
     def matches(self, given: c.Matches, select: Select, slot: int) -> sql.Composable:
+        """Compile EXISTS; values that are NULL match nothing."""
         outer = self.sight | {name for name, number in select.providers.items() if number > 0}
         if given.node.stray_words.isdisjoint(outer):
             around, self.sight = self.sight, outer
@@ -308,9 +325,9 @@ class Lowering:
         inner = self.node(node, slot)
         self.sight = around
         alias = self.alias()
-        name = sql.Identifier(alias)
+        name = identifier(alias)
         self.apart.append(sql.SQL("{} AS ({})").format(name, inner.render()))
-        outputs = {column: Output(sql.Identifier(alias, column), column) for column in inner.outputs}
+        outputs = {column: Output(identifier(alias, column), column) for column in inner.outputs}
         return Select(name, outputs, Counter(inner.outputs.keys()))
 
 

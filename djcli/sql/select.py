@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from psycopg import sql
 
 from djcli.algebra.nodes import Order
-from djcli.sql.statement import user_sql
+from djcli.sql.statement import enclosed, identifier
 
 
 @dataclass(slots=True)
@@ -94,6 +94,11 @@ class Select:
         """
         return all(self.is_bare(w) for w in words if w in self.outputs or self.providers[w] > 0)
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop outputs, because the other side of a join has the same attributes."""
+        for name in names:
+            self.outputs.pop(name, None)
+
     def render(
         self, names: Iterable[str] | None = None, *, tail: sql.Composable | None = None
     ) -> sql.Composed:
@@ -122,7 +127,7 @@ class Select:
         output = self.outputs[name]
         if output.column == name:
             return output.expression
-        return sql.Composed([output.expression, sql.SQL(" AS "), sql.Identifier(name)])
+        return sql.Composed([output.expression, sql.SQL(" AS "), identifier(name)])
 
 
 def subquery(select: Select, alias: str) -> Select:
@@ -132,14 +137,14 @@ def subquery(select: Select, alias: str) -> Select:
 
 def named(query: sql.Composable, alias: str, names: Iterable[str]) -> Select:
     """Select from ``(query) AS alias``, whose columns have these names."""
-    source = sql.SQL("({}) AS {}").format(query, sql.Identifier(alias))
-    outputs = {name: Output(sql.Identifier(alias, name), name) for name in names}
+    source = sql.SQL("({}) AS {}").format(query, identifier(alias))
+    outputs = {name: Output(identifier(alias, name), name) for name in names}
     return Select(source, outputs, Counter(outputs.keys()))
 
 
 def computed(text: str) -> Output:
     """Return a column computed by the user's own SQL."""
-    return Output(sql.SQL("({})").format(user_sql(text)), None)
+    return Output(enclosed(text), None)
 
 
 def order_by(select: Select, order: Sequence[Order]) -> sql.Composed:

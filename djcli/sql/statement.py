@@ -44,9 +44,19 @@ def user_sql(text: str) -> sql.SQL:
     return sql.SQL(cast(LiteralString, text.replace("%", "%%")))
 
 
+def enclosed(text: str) -> sql.Composed:
+    """Return the user's own SQL in parentheses, which a comment at its end must not swallow."""
+    return sql.SQL("({}\n)" if "--" in text else "({})").format(user_sql(text))
+
+
 def type_sql(column_type: str) -> sql.SQL:
     """Return the name of a PostgreSQL type, as the table of types spells it, as a fragment."""
     return sql.SQL(cast(LiteralString, column_type))
+
+
+def identifier(*names: str) -> sql.Identifier:
+    """Return a quoted name as a fragment; ``%`` is doubled, since statements always run with parameters."""
+    return sql.Identifier(*(name.replace("%", "%%") for name in names))
 
 
 def quoted_name(table: TableId) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,6 +13,7 @@ from djcli.definition.grammar import parse_definition
 from djcli.definition.model import TableId, TableModel
 from djcli.definition.resolve import resolve
 from djcli.definition.specs import ParsedTable
+from djcli.definition.types import native_warning
 from djcli.errors import DataJointError, DefinitionError
 from djcli.names import Tier, check_identifier, did_you_mean, split_table_name, table_name
 from djcli.sql.statement import quoted_name
@@ -21,6 +23,8 @@ from djcli.tables.meta import TableMeta
 
 if TYPE_CHECKING:
     from djcli.tables.schema import Schema
+
+logger = logging.getLogger("djcli")
 
 
 class DefinedTable(QueryExpression, metaclass=TableMeta):
@@ -184,6 +188,10 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
             model = resolve(cls._parsed, cls.class_id(), cls.find_parent)
         except DefinitionError as error:
             raise (error if error.table else error.with_table(cls.class_label)) from error.__cause__
+        for attribute in model.attributes:
+            advice = None if attribute.inherited else native_warning(attribute.type)
+            if advice is not None:
+                logger.warning("%s: attribute %r: %s", model.id, attribute.name, advice)
         return cls.check_model(model)
 
     @classmethod

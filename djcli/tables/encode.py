@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -128,21 +130,49 @@ def _encode_column(
     if attribute.type.codec is not None:
         return _encode_with_codec(model, attribute, values, block, report)
     types = set(map(type, values))
-    if types and fits(attribute.type, types, values):
-        return values
+    if attribute.type.name in _WIDTHS and any(kind.__name__.startswith("float") for kind in types):
+        # Where a whole number is missing, numpy's users write nan.
+        values = [None if value != value else value for value in values]
+        types = set(map(type, values))
+    at_once = _encode_at_once(attribute, types, values)
+    if at_once is not None:
+        return at_once
     encode = encoders(model)[attribute.name]
     if type(None) in types:
         if not attribute.has_default:
             _report_nulls(attribute, values, block.numbers, report)
-        plain = encode
-
-        def encode(value: object) -> object:
-            return None if value is None else plain(value)
+        encode = _sparing_none(encode)
 
     try:
+        if types == {str}:
+            # Text of a file repeats itself; each is read once.
+            read = {value: encode(value) for value in set(values)}
+            return [read[value] for value in values]
         return list(map(encode, values))
     except (ValueError, DataJointError):
         return _encode_each(attribute, encode, values, block.numbers, report)
+
+
+def _encode_at_once(attribute: Attribute, types: set[type], values: Any) -> Sequence[object] | None:
+    """Encode a whole column where that is quicker than each of its values; None where it is not."""
+    kind = attribute.type
+    if types and fits(kind, types, values):
+        return values
+    if types == {float} and _are_decimals(attribute, values):
+        return list(map(Decimal, map(repr, values)))
+    if types != {str}:
+        return None
+    if kind.name in _WIDTHS:
+        whole = _whole_numbers(values)
+        return whole if whole is not None and fits(kind, {int}, whole) else None
+    if kind.name == "decimal" and _DECIMALS.issuperset("".join(values)):
+        decimals = _read_decimals(values)
+        return decimals if decimals is not None and _are_decimals(attribute, decimals) else None
+    return None
+
+
+def _sparing_none(encode: Encoder) -> Encoder:
+    return lambda value: None if value is None else encode(value)
 
 
 def _encode_each(
@@ -202,20 +232,22 @@ def _encode_with_codec(
 
 def _read_text(
     attribute: Attribute, values: Sequence[object], numbers: Sequence[int], report: Report
-) -> list[object]:
+) -> Sequence[object]:
     """Read values that are text in a file; an empty one is missing, or an empty text where none may be."""
     kind = attribute.type
     if kind.codec is not None:
         message = f"attribute {attribute.name!r} holds {kind.text}, which a text file cannot give"
         report(Problem(numbers[0], attribute.name, message))
         return [None] * len(values)
-    takes_empty = kind.name in ("char", "varchar", "native") and not attribute.has_default
+    if "" in values and not (kind.name in ("char", "varchar", "native") and not attribute.has_default):
+        values = [None if value == "" else value for value in values]
+    if kind.name not in ("json", "bytes", "native"):
+        return values  # their encoders read text
 
     def read(value: object) -> object:
-        text = str(value)
-        if not text:
-            return "" if takes_empty else None
-        return parse_text(kind.name, kind.column, kind.args, kind.labels, text)
+        if value is None:
+            return None
+        return parse_text(kind.name, kind.column, kind.args, kind.labels, str(value))
 
     return _encode_each(attribute, read, values, numbers, report)
 
@@ -291,6 +323,34 @@ def fits(kind: AttributeType, types: set[type], values: Any) -> bool:
     if kind.name == "varchar" and kind.args:
         return max(map(len, values)) <= kind.args[0] and _is_plain("".join(values))
     return False
+
+
+_DECIMALS = frozenset("0123456789.-")
+
+
+def _read_decimals(values: Sequence[Any]) -> list[Decimal] | None:
+    try:
+        return list(map(Decimal, values))
+    except InvalidOperation:
+        return None
+
+
+def _are_decimals(attribute: Attribute, values: Any) -> bool:
+    """Whether numbers are sure to be in the range of a decimal attribute, to whose scale PostgreSQL rounds.
+
+    In a key they are rounded here, because keys are compared.
+    """
+    kind = attribute.type
+    if kind.name != "decimal" or attribute.in_key or len(kind.args) != 2:
+        return False
+    most = 10 ** (kind.args[0] - kind.args[1]) - 1
+    return isfinite(sum(values)) and -most <= min(values) and max(values) <= most
+
+
+def _whole_numbers(values: Any) -> list[int] | None:
+    """Return the numbers of texts that are nothing but digits; None if any is more."""
+    text = "".join(values)
+    return list(map(int, values)) if text.isascii() and text.isdigit() and all(values) else None
 
 
 def _is_plain(text: str) -> bool:

@@ -17,6 +17,7 @@ from djcli.algebra.restriction import (
     UniversalSet,
     Values,
     read_restriction,
+    same_database,
 )
 from djcli.algebra.semantics import shared_attributes
 from djcli.errors import DataJointError
@@ -97,15 +98,20 @@ class QueryExpression(Results):
 
     # ---- restriction --------------------------------------------------------------------------------
 
-    def _restricted(self, given: object, node: Node, values: Values, unmatched: tuple[str, ...]) -> Self:
+    def _restricted(self, node: Node, values: Values, unmatched: tuple[str, ...]) -> Self:
         """Return this expression with another structure; a table stays a table."""
         restricted = object.__new__(type(self))
         restricted._instance = self.instance
         restricted._node = node
         restricted._values = values
         restricted._unmatched = self._unmatched + unmatched
-        restricted._restrictions = (*self._restrictions, given)
+        restricted._restrictions = self._restrictions
         return restricted
+
+    def _noting(self, given: object) -> Self:
+        """Note how this expression was restricted, for messages and `restriction`."""
+        self._restrictions = (*self._restrictions, given)
+        return self
 
     @either
     def restrict(self, restriction: object, semantic_check: bool = True) -> Any:
@@ -132,13 +138,15 @@ class QueryExpression(Results):
 
     def _with(self, given: object, condition: Condition, values: Values, unmatched: tuple[str, ...]) -> Self:
         if condition == TRUE:
-            return self._restricted(given, self.node, self.values, unmatched) if unmatched else self
-        return self._restricted(given, nodes.restrict(self.node, condition), self.values + values, unmatched)
+            return self._restricted(self.node, self.values, unmatched) if unmatched else self
+        node = nodes.restrict(self.node, condition)
+        return self._restricted(node, self.values + values, unmatched)._noting(given)
 
     def _topped(self, top: Top) -> Self:
         order = () if top.order_by is None else read_order(self.heading, top.order_by)
         order = order or handed_on(self.node) or read_order(self.heading, "KEY")
-        return self._restricted(top, nodes.limit(self.node, order), (*self.values, top.limit, top.offset), ())
+        node = nodes.limit(self.node, order)
+        return self._restricted(node, (*self.values, top.limit, top.offset), ())._noting(top)
 
     @either
     def restrict_in_place(self, restriction: object) -> Any:
@@ -182,7 +190,7 @@ class QueryExpression(Results):
             )
         if not isinstance(other, Expression):
             raise DataJointError(f"cannot {operation} with {other!r}: it is no table or query")
-        if other.instance is not self.instance:
+        if not same_database(other.instance, self.instance):
             raise DataJointError(f"cannot {operation} tables of two databases; fetch one of them first")
         return other
 

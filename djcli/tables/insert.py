@@ -1,32 +1,50 @@
-"""Inserting rows: from what users hold to encoded values, all or nothing."""
+"""Inserting rows: from what users hold to rows of a table, all or nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar
-from functools import lru_cache
-from itertools import islice
-from typing import Any, cast
+from itertools import chain
+from typing import NoReturn
 
 from djcli.algebra.restriction import Expression
-from djcli.codecs.registry import encode_chain
-from djcli.codecs.scalars import encoder
 from djcli.database.connection import Connection
+from djcli.database.failures import is_conflict
 from djcli.definition.model import TableId, TableModel
-from djcli.errors import DataJointError, MissingAttributeError, UnknownAttributeError
-from djcli.names import did_you_mean
+from djcli.errors import DataJointError, MissingAttributeError, QueryError, UnknownAttributeError
+from djcli.sql import insert as statements
 from djcli.sql.compile import compile_select
-from djcli.sql.insert import OnDuplicate, insert_query, insert_rows
+from djcli.sql.insert import OnDuplicate
 from djcli.sql.statement import parameters
+from djcli.tables.encode import Problem, encode_blocks, encoders, unknown
 from djcli.tables.instance import Instance
+from djcli.tables.refused import explain
+from djcli.tables.rows import Block, read_blocks
 
-CHUNK = 10_000
+__all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "making", "send"]
+
+CHUNK = 20_000
 """Rows in one statement; more go in several, within one transaction."""
+
+CHUNK_BYTES = 32_000_000
+"""About as many bytes of long values in one statement."""
+
+FEW = 500
+"""Up to so many rows are sent as arrays, more by COPY."""
+
+_LONG = frozenset(("json", "bytes", "codec", "native"))
+"""Types whose values may be so long that their bytes count."""
+
+ATTEMPTS = 8
+"""How often an insert is tried that others get in the way of."""
 
 making: ContextVar[TableId | None] = ContextVar("making", default=None)
 """The table whose make is running here, which may therefore be inserted into."""
 
-Encoder = Callable[[object], object]
+EncodedRow = tuple[tuple[str, ...], tuple[object, ...]]
+"""The attributes that a row gives, and their encoded values."""
 
 
 def insert(
@@ -47,8 +65,7 @@ def insert(
     model
         The table.
     rows
-        Mappings, sequences in the order of the attributes, numpy records, a frame, or an expression
-        (copied inside the database).
+        Whatever `read_blocks` reads, or an expression, which is copied inside the database.
     on_duplicate
         What to do with a row whose key is there already.
     ignore_extra_fields
@@ -62,59 +79,233 @@ def insert(
         For a row that does not fit, naming its number, the attribute and the value; or what the
         database refuses.
     """
+    if chunk_size is not None and chunk_size < 1:
+        raise DataJointError(f"chunk_size={chunk_size}: it must be positive")
     if isinstance(rows, Expression):
         _insert_expression(instance, model, rows, on_duplicate, ignore_extra_fields=ignore_extra_fields)
         return
-    source = encode_rows(model, _rows(rows), ignore_extra_fields=ignore_extra_fields)
     size = chunk_size or CHUNK
-    first = list(islice(source, size))
+    chunks = _Chunks(model, _encoded(model, rows, ignore_extra_fields=ignore_extra_fields), size)
+    first = chunks.take()
     if not first:
         return
+    if sum(map(len, first)) <= FEW or instance.interceptor is not None:
+        second = chunks.take()
+        if not second:
+            _insert_one_chunk(instance, model, first, on_duplicate)
+            return
+        chunks.ready.extendleft((second, first))
+    else:
+        chunks.ready.appendleft(first)
+    # An iterator may ask this very connection for its rows, which it cannot while a COPY is open.
+    between = chunks.pull if _is_at_hand(rows) and not any(a.type.codec for a in model) else None
     connection = instance.connection
-    if len(first) < size:
-        held = instance.interceptor is not None and on_duplicate is OnDuplicate.REFUSE
-        if held and instance.interceptor is not None and instance.interceptor.write(model, first):
-            return
-        if len({names for names, _ in first}) == 1:
-            send(connection, model, first, on_duplicate)
-            return
     with connection.transaction:
-        chunk = first
-        while chunk:
-            for group in _uniform(chunk):
-                send(connection, model, group, on_duplicate)
-            chunk = list(islice(source, size))
+        while chunk := chunks.take():
+            _insert_chunk(connection, model, chunk, on_duplicate, between)
 
 
-EncodedRow = tuple[tuple[str, ...], tuple[object, ...]]
+def _is_at_hand(rows: object) -> bool:
+    """Whether reading rows runs no code of the user's."""
+    return isinstance(rows, (list, tuple)) or hasattr(rows, "shape")
+
+
+def _encoded(model: TableModel, rows: object, *, ignore_extra_fields: bool) -> Iterator[Block]:
+    def report(problem: Problem) -> NoReturn:
+        raise problem.as_error(model) from problem.cause
+
+    blocks = read_blocks(model, rows)
+    return encode_blocks(model, blocks, ignore_extra_fields=ignore_extra_fields, report=report)
+
+
+def encode_rows(
+    model: TableModel, rows: Iterable[object], *, ignore_extra_fields: bool
+) -> Iterator[EncodedRow]:
+    """Check and encode rows.
+
+    Yields
+    ------
+    tuple
+        The attributes given, and their encoded values.
+
+    Raises
+    ------
+    DataJointError
+        For a row that does not fit, with its number.
+    """
+    for block in _encoded(model, rows, ignore_extra_fields=ignore_extra_fields):
+        for values in block.rows():
+            yield block.names, values
+
+
+# ---- chunks ---------------------------------------------------------------------------------------------
+
+
+class _Chunks:
+    """Puts blocks that give the same attributes together, up to a number of rows or bytes.
+
+    Attributes
+    ----------
+    ready
+        The chunks to be taken next.
+    """
+
+    def __init__(self, model: TableModel, blocks: Iterable[Block], size: int) -> None:
+        self.ready: deque[list[Block]] = deque()
+        self._pieces = (piece for block in blocks for piece in _pieces(block, size))
+        self._size = size
+        self._long = {attribute.name for attribute in model if attribute.type.name in _LONG}
+        self._waiting: dict[tuple[str, ...], tuple[list[Block], int, int]] = {}
+
+    def take(self) -> list[Block]:
+        """Return the next chunk; empty at the end."""
+        while not self.ready:
+            if not self.pull():
+                break
+        return self.ready.popleft() if self.ready else []
+
+    def pull(self) -> bool:
+        """Read one more block; False at the end, when all there is has become ready."""
+        piece = next(self._pieces, None)
+        if piece is None:
+            self.ready.extend(blocks for blocks, _, _ in self._waiting.values())
+            self._waiting.clear()
+            return False
+        blocks, rows, octets = self._waiting.pop(piece.names, ([], 0, 0))
+        weight = self._weight(piece)
+        if blocks and (rows + len(piece) > self._size or octets + weight > CHUNK_BYTES):
+            self.ready.append(blocks)
+            blocks, rows, octets = [], 0, 0
+        blocks.append(piece)
+        self._waiting[piece.names] = blocks, rows + len(piece), octets + weight
+        return True
+
+    def _weight(self, block: Block) -> int:
+        """Return about how many bytes the long values of a block take."""
+        columns = [
+            column for name, column in zip(block.names, block.columns, strict=True) if name in self._long
+        ]
+        return sum(len(value) for column in columns for value in column if isinstance(value, (str, bytes)))
+
+
+def _pieces(block: Block, size: int) -> Iterator[Block]:
+    if len(block) <= size:
+        yield block
+        return
+    for start in range(0, len(block), size):
+        part = slice(start, start + size)
+        yield Block(block.names, [column[part] for column in block.columns], block.numbers[part])
+
+
+def _merged(blocks: list[Block]) -> Block:
+    if len(blocks) == 1:
+        return blocks[0]
+    columns: list[Sequence[object]] = [
+        list(chain.from_iterable(parts)) for parts in zip(*(block.columns for block in blocks), strict=True)
+    ]
+    numbers = list(chain.from_iterable(block.numbers for block in blocks))
+    return Block(blocks[0].names, columns, numbers)
+
+
+def _insert_one_chunk(
+    instance: Instance, model: TableModel, blocks: list[Block], on_duplicate: OnDuplicate
+) -> None:
+    """Insert all there is: handed to a running populate, or at once."""
+    taker = instance.interceptor
+    if taker is not None and on_duplicate is OnDuplicate.REFUSE:
+        rows: list[EncodedRow] = [(block.names, values) for block in blocks for values in block.rows()]
+        if taker.write(model, rows):
+            return
+    connection = instance.connection
+    attempts = 1 if connection.in_transaction else ATTEMPTS
+    for attempt in range(1, attempts + 1):
+        try:
+            _insert_chunk(connection, model, blocks, on_duplicate)
+        except DataJointError as error:
+            if attempt == attempts or not is_conflict(error):
+                raise
+        else:
+            return
+
+
+def _insert_chunk(
+    connection: Connection,
+    model: TableModel,
+    blocks: list[Block],
+    on_duplicate: OnDuplicate,
+    between: Callable[[], object] | None = None,
+) -> None:
+    """Insert blocks; what the database refuses is told by row, and an open transaction survives it."""
+    is_one_statement = sum(map(len, blocks)) <= FEW and bool(blocks[0].names)
+    is_guarded = connection.in_transaction or not is_one_statement
+    try:
+        with connection.transaction if is_guarded else nullcontext():
+            _send(connection, model, blocks, on_duplicate, between)
+    except QueryError as error:
+        if is_conflict(error):
+            raise
+        raise explain(connection, model, _merged(blocks), on_duplicate, error) from error.__cause__
+
+
+# ---- sending --------------------------------------------------------------------------------------------
 
 
 def send(
-    connection: Connection, model: TableModel, rows: list[EncodedRow], on_duplicate: OnDuplicate
+    connection: Connection, model: TableModel, rows: Sequence[EncodedRow], on_duplicate: OnDuplicate
 ) -> None:
-    """Insert encoded rows that all give the same attributes, in one statement."""
-    connection.execute(*_statement(model, rows, on_duplicate))
+    """Insert encoded rows that all give the same attributes; the caller has opened a transaction."""
+    columns: list[Sequence[object]] = list(zip(*(values for _, values in rows), strict=True))
+    _send(connection, model, [Block(rows[0][0], columns, range(1, len(rows) + 1))], on_duplicate)
 
 
-def _statement(
-    model: TableModel, rows: list[EncodedRow], on_duplicate: OnDuplicate
-) -> tuple[str, dict[str, object]]:
-    names = rows[0][0]
-    values: Iterable[tuple[object, ...]] = (row for _, row in rows)
+def _send(
+    connection: Connection,
+    model: TableModel,
+    blocks: list[Block],
+    on_duplicate: OnDuplicate,
+    between: Callable[[], object] | None = None,
+) -> None:
+    names = blocks[0].names
+    number = sum(map(len, blocks))
+    if not names:
+        for _ in range(number):
+            connection.execute(statements.insert_rows(model, (), on_duplicate))
+    elif number <= FEW:
+        _send_arrays(connection, model, _merged(blocks), on_duplicate)
+    elif on_duplicate is OnDuplicate.REFUSE:
+        rows = _interleaved(blocks, between, with_numbers=False)
+        connection.copy_in(statements.copy_rows(model, names), rows, ())
+    else:
+        # An INSERT from a temporary table resolves the conflicts.
+        connection.execute(statements.create_stage(model, names))
+        rows = _interleaved(blocks, between, with_numbers=True)
+        connection.copy_in(statements.copy_to_stage(names), rows, ())
+        connection.execute(statements.insert_stage(model, names, on_duplicate))
+        connection.execute(statements.drop_stage())
+
+
+def _interleaved(
+    blocks: list[Block], between: Callable[[], object] | None, *, with_numbers: bool
+) -> Iterator[tuple[object, ...]]:
+    """Yield rows; after each block, while the server is busy with it, prepare one of those to come."""
+    for block in blocks:
+        yield from zip(*block.columns, block.numbers, strict=True) if with_numbers else block.rows()
+        if between is not None:
+            between()
+
+
+def _send_arrays(connection: Connection, model: TableModel, block: Block, on_duplicate: OnDuplicate) -> None:
+    columns: Sequence[Sequence[object]] = block.columns
     if on_duplicate is OnDuplicate.REPLACE:
         # ON CONFLICT cannot touch a row twice: of rows with one key the last one counts.
-        places = [names.index(name) for name in model.primary_key if name in names]
-        values = {tuple(row[place] for place in places): row for row in values}.values()
-    columns = [list(column) for column in zip(*values, strict=True)]
-    return insert_rows(model, names, on_duplicate), {f"c{i}": column for i, column in enumerate(columns)}
+        places = [block.names.index(name) for name in model.primary_key if name in block.names]
+        rows = {tuple(row[place] for place in places): row for row in block.rows()}
+        columns = list(zip(*rows.values(), strict=True))
+    statement = statements.insert_rows(model, block.names, on_duplicate)
+    connection.execute(statement, {f"c{i}": list(column) for i, column in enumerate(columns)})
 
 
-def _uniform(rows: list[EncodedRow]) -> Iterator[list[EncodedRow]]:
-    """Part rows by the attributes they give, keeping runs together."""
-    groups: dict[tuple[str, ...], list[EncodedRow]] = {}
-    for row in rows:
-        groups.setdefault(row[0], []).append(row)
-    yield from groups.values()
+# ---- copying inside the database ------------------------------------------------------------------------
 
 
 def _insert_expression(
@@ -129,121 +320,14 @@ def _insert_expression(
     names = tuple(name for name in heading.names if name in model)
     extra = [name for name in heading.names if name not in model]
     if extra and not ignore_extra_fields:
-        raise UnknownAttributeError(_unknown(model, extra[0]))
-    _check_complete(model, names, "")
-    statement = compile_select(rows.node, names)
-    instance.connection.execute(
-        insert_query(model, names, statement.text, on_duplicate), parameters(rows.values)
-    )
-
-
-def _rows(rows: object) -> Iterable[object]:
-    """Return an iterator over rows of whatever kind."""
-    if isinstance(rows, (str, bytes, Mapping)):
-        kind = type(cast(object, rows)).__name__
-        raise DataJointError(f"insert takes many rows, not one {kind}; insert one row with insert1")
-    if hasattr(rows, "columns") and hasattr(rows, "to_dict"):  # pandas
-        frame = cast(Any, rows)
-        indexed = frame.index.names != [None]
-        return cast(Iterable[object], (frame.reset_index() if indexed else frame).to_dict("records"))
-    if hasattr(rows, "columns") and hasattr(rows, "to_dicts"):  # polars
-        return cast(Iterable[object], cast(Any, rows).to_dicts())
-    if not isinstance(rows, Iterable):
-        raise DataJointError(f"insert takes an iterable of rows, not {type(rows).__name__}")
-    return cast(Iterable[object], rows)
-
-
-def encode_rows(
-    model: TableModel, rows: Iterable[object], *, ignore_extra_fields: bool
-) -> Iterator[EncodedRow]:
-    """Check and encode rows one by one.
-
-    Yields
-    ------
-    tuple
-        The attributes given, and their encoded values.
-
-    Raises
-    ------
-    DataJointError
-        For a row that does not fit, with its number.
-    """
-    known = encoders(model)
-    complete: set[tuple[str, ...]] = set()
-    for number, row in enumerate(rows, start=1):
-        fields = _fields(model, row, number)
-        names: list[str] = []
-        values: list[object] = []
-        for name, value in fields.items():
-            encode = known.get(name)
-            if encode is None:
-                if ignore_extra_fields:
-                    continue
-                raise UnknownAttributeError(f"{model.id}: row {number}: {_unknown(model, name)}")
-            names.append(name)
-            if value is None:
-                values.append(_null(model, name, number))
-                continue
-            try:
-                values.append(encode(value))
-            except (ValueError, DataJointError) as error:
-                kind = model[name].type.text
-                raise DataJointError(
-                    f"{model.id}: row {number}: attribute {name!r} ({kind}): {error}"
-                ) from error
-        given = tuple(names)
-        if given not in complete:
-            _check_complete(model, given, f"row {number}: ")
-            complete.add(given)
-        yield given, tuple(values)
-
-
-def _null(model: TableModel, name: str, number: int) -> None:
-    if not model[name].nullable:
-        raise MissingAttributeError(f"{model.id}: row {number}: attribute {name!r} may not be null")
-
-
-def _fields(model: TableModel, row: object, number: int) -> Mapping[str, object]:
-    if isinstance(row, Mapping):
-        return cast(Mapping[str, object], row)
-    dtype_names = getattr(getattr(row, "dtype", None), "names", None)
-    if dtype_names:
-        return {name: cast(Any, row)[name] for name in dtype_names}
-    if isinstance(row, Sequence) and not isinstance(row, (str, bytes)):
-        items = cast(Sequence[object], row)
-        if len(items) != len(model.names):
-            raise DataJointError(
-                f"{model.id}: row {number} has {len(items)} values for {len(model.names)} attributes "
-                f"({', '.join(model.names)})"
-            )
-        return dict(zip(model.names, items, strict=True))
-    raise DataJointError(f"{model.id}: row {number} is a {type(row).__name__}; give a dict or a sequence")
-
-
-def _check_complete(model: TableModel, names: Sequence[str], where: str) -> None:
+        raise UnknownAttributeError(f"{model.id}: {unknown(model, extra[0])}")
     for attribute in model.attributes:
         if attribute.name not in names and not attribute.has_default:
             raise MissingAttributeError(
-                f"{model.id}: {where}attribute {attribute.name!r} is missing, and it has no default"
+                f"{model.id}: attribute {attribute.name!r} is missing in the query, and it has no default"
             )
-
-
-def _unknown(model: TableModel, name: str) -> str:
-    return (
-        f"there is no attribute {name!r}{did_you_mean(name, model.names)} (they are {', '.join(model.names)})"
-    )
-
-
-@lru_cache(maxsize=1024)
-def encoders(model: TableModel) -> dict[str, Encoder]:
-    """Return the encoder of each attribute of a table."""
-    found: dict[str, Encoder] = {}
-    for attribute in model.attributes:
-        kind = attribute.type
-        column = encoder(kind.name, kind.column, kind.args, kind.labels)
-        found[attribute.name] = column if kind.codec is None else _chained(encode_chain(kind.codec), column)
-    return found
-
-
-def _chained(first: Callable[..., object], then: Encoder) -> Encoder:
-    return lambda value: then(first(value))
+    connection = instance.connection
+    query = compile_select(rows.node, names).text
+    statement = statements.insert_query(model, names, query, on_duplicate)
+    with connection.transaction if connection.in_transaction else nullcontext():
+        connection.execute(statement, parameters(rows.values))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
@@ -90,10 +91,10 @@ def read_blocks(model: TableModel, rows: object) -> Iterator[Block | RowError]:
         raise DataJointError(f"insert takes many rows, not one {kind}; insert one row with insert1")
     if isinstance(rows, Path):
         return _file(rows)
-    if isinstance(rows, type) or not (isinstance(rows, Iterable) or _is_frame(rows)):
-        raise DataJointError(f"insert takes an iterable of rows, not {_kind(rows)}")
     given: Any = rows
-    if _is_frame(rows):
+    if isinstance(rows, type) or not (hasattr(given, "__iter__") or _is_frame(given)):
+        raise DataJointError(f"insert takes an iterable of rows, not {_kind(given)}")
+    if _is_frame(given):
         return _frame(model, given)
     if getattr(getattr(given, "dtype", None), "names", None) and given.shape:
         return _numbered(_structured(given))
@@ -247,6 +248,19 @@ def _series(model: TableModel, name: str, series: Any) -> list[object]:
     ]
 
 
+def with_index(model: TableModel, frame: Any, index_as_pk: bool | None) -> Any:
+    """Return a pandas frame whose index has become columns, or is gone; see `Table.insert_dataframe`."""
+    if not hasattr(frame, "iloc"):
+        raise DataJointError(f"insert_dataframe takes a pandas frame, not {_kind(frame)}")
+    names = list(frame.index.names)
+    if index_as_pk and set(names) != set(model.primary_key):
+        raise DataJointError(
+            f"{model.id}: the index of the frame is {names}, not the primary key ({', '.join(model.primary_key)})"
+        )
+    holds_attributes = any(name is not None for name in names) if index_as_pk is None else index_as_pk
+    return frame.reset_index(drop=not holds_attributes)
+
+
 # ---- files ----------------------------------------------------------------------------------------------
 
 
@@ -283,8 +297,8 @@ def _check_lengths(path: Path, names: Collection[str], chunk: list[list[str]], f
 
 def _parquet(path: Path) -> Iterator[tuple[tuple[str, ...], list[Sequence[object]]]]:
     try:
-        from pyarrow import parquet  # heavy, and an extra that few need
+        parquet: Any = import_module("pyarrow.parquet")  # heavy, and an extra that few need
     except ImportError:
         raise DataJointError(f"reading {path.name} needs the package pyarrow: pip install pyarrow") from None
-    with cast(Any, parquet).ParquetFile(path) as file:
+    with parquet.ParquetFile(path) as file:
         yield from _arrow(file.iter_batches(batch_size=BLOCK))

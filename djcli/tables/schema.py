@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from djcli.catalog.graph import Graph
 from djcli.catalog.introspect import list_schemas as read_schemas
 from djcli.database.connection import Connection
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError
-from djcli.names import check_identifier
+from djcli.names import Tier, check_identifier, did_you_mean, display_name, split_table_name
 from djcli.sql import ddl
+from djcli.sql.statement import quoted_name
 from djcli.tables.consent import confirm, must_ask
 from djcli.tables.drop import plan_drop
 from djcli.tables.instance import Instance, default_instance
-from djcli.tables.table import Table
-from djcli.tables.tiers import Part
+from djcli.tables.table import FreeTable, Table
+from djcli.tables.tiers import Part, tier_classes
 
 logger = logging.getLogger("djcli")
 
@@ -162,15 +163,10 @@ class Schema:
                 self._add(part)
         return cls
 
-    def adopt(self, cls: type[Table]) -> None:
-        """Take a class that was made out of the database; its own table's class, if there is one, stays."""
-        cls.schema = self
-        self.instance.classes.setdefault(cls.class_id(), cls)
-
     def _add(self, cls: type[Table]) -> None:
         cls.schema = self
         if cls.definition is None:
-            raise DataJointError(f"class {cls.__qualname__} has no definition: write definition = \"\"\"…\"\"\"")
+            raise DataJointError(f'class {cls.__qualname__} has no definition: write definition = """…"""')
         cls.parse()
         if self.is_activated():
             self.instance.register(cls, cls.class_id())
@@ -192,6 +188,80 @@ class Schema:
 
     # ---- the database -------------------------------------------------------------------------------
 
+    def make_classes(self, into: MutableMapping[str, Any], *, module: str = "") -> None:
+        """Make a class for each table that the database has and `into` does not name.
+
+        Parameters
+        ----------
+        into
+            The namespace that takes the classes, such as ``globals()``; parts go into their masters' classes.
+        module
+            The name of the module that the classes are to belong to.
+        """
+        made: dict[str, type[Table]] = {}
+        for table in self._tables_in_database():
+            tier, name, master = split_table_name(table.name) or (Tier.HIDDEN, None, None)
+            if name is None:
+                continue
+            if master is None:
+                if name not in into:
+                    into[name] = self._make_class(tier, name, None, module)
+                made[table.name] = into[name]
+            elif master in made and name not in vars(made[master]):
+                setattr(made[master], name, self._make_class(tier, name, made[master], module))
+
+    def _make_class(self, tier: Tier, name: str, master: type[Table] | None, module: str) -> type[Table]:
+        qualname = f"{master.__qualname__}.{name}" if master is not None else name
+        base: Any = tier_classes[tier]
+        names = {"__module__": module or self.name, "__qualname__": qualname}
+        cls: type[Table] = type(base)(name, (base,), names)
+        cls.master = master
+        cls.schema = self
+        self.instance.classes.setdefault(cls.class_id(), cls)
+        return cls
+
+    def get_table(self, name: str) -> FreeTable:
+        """Return a table of the database by its name.
+
+        Parameters
+        ----------
+        name
+            The name of the table (its tier prefix may be left out), or of its class: ``Session.Trial``.
+
+        Raises
+        ------
+        DataJointError
+            If there is no such table, with near names.
+        """
+        found = self._find(name)
+        if found is None:
+            near = did_you_mean(name, [display_name(table.name) for table in self._tables_in_database()])
+            raise DataJointError(f"schema {self.name!r} has no table {name!r}{near}")
+        return FreeTable(self.connection, quoted_name(found))
+
+    def _find(self, name: str) -> TableId | None:
+        for table in self._tables_in_database():
+            if name in (table.name, table.name.lstrip("#_"), display_name(table.name)):
+                return table
+        return None
+
+    @property
+    def lineage(self) -> dict[str, str]:
+        """The origin of each key and foreign-key attribute, as ``schema.table.attribute``, by its own such name."""
+        catalog = self.instance.fresh_catalog(self.name)
+        return {
+            f"{table.schema}.{table.name}.{attribute.name}": attribute.lineage
+            for table, model in catalog.pipeline_tables.items()
+            for attribute in model
+            if attribute.lineage is not None
+        }
+
+    def rebuild_lineage(self) -> None:
+        """Write the lineage table anew from the foreign keys; djcli itself never reads it."""
+        models = self.instance.fresh_catalog(self.name).pipeline_tables.values()
+        if models:
+            self.connection.execute(ddl.script(ddl.lineage_statements(models)))
+
     @property
     def exists(self) -> bool:
         """Whether the database has the schema."""
@@ -206,11 +276,11 @@ class Schema:
         own = [table for table in catalog.pipeline_tables if table.schema == self.name]
         return list(catalog.graph.topological_order(own))
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.list_tables())
+    def __iter__(self) -> Iterator[FreeTable]:
+        return (FreeTable(self.connection, quoted_name(table)) for table in self._tables_in_database())
 
     def __contains__(self, name: object) -> bool:
-        return name in self.list_tables()
+        return isinstance(name, str) and self._find(name) is not None
 
     def drop(self, prompt: bool | None = None) -> None:
         """Drop the schema with all of its tables.

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from djcli.catalog.graph import Graph
-from djcli.definition.model import TableId
+from djcli.database.connection import Connection
+from djcli.definition.model import TableId, TableModel
 from djcli.definition.render import render
 from djcli.errors import DataJointError
+from djcli.names import display_name
 from djcli.sql.insert import OnDuplicate
+from djcli.sql.statement import quoted_name
 from djcli.tables import delete as deleting
 from djcli.tables import drop as dropping
 from djcli.tables.binding import either
 from djcli.tables.declare import declare, ensure
 from djcli.tables.defined import DefinedTable
 from djcli.tables.insert import insert, making
+from djcli.tables.instance import Instance
+from djcli.tables.relatives import graph_of, neighbours
+from djcli.tables.rows import with_index
+from djcli.tables.update import update1
+from djcli.tables.validate import ValidationResult, validate
 
 
 class Table(DefinedTable):
@@ -80,9 +89,11 @@ class Table(DefinedTable):
         Parameters
         ----------
         rows
-            Dicts, sequences, records, a frame, or an expression, which is copied inside the database.
+            Dicts, sequences, numpy records or a structured array, a pandas or polars frame, an Arrow table, the
+            `pathlib.Path` of a CSV or Parquet file, or an expression, which is copied inside the database. None
+            stands for an attribute's default.
         replace
-            Whether a row whose key is there already replaces it.
+            Whether a row whose key is there already is replaced; rows that depend on it stay.
         skip_duplicates
             Whether a row whose key is there already is passed over.
         ignore_extra_fields
@@ -90,7 +101,7 @@ class Table(DefinedTable):
         allow_direct_insert
             Whether rows may be inserted into a Computed or Imported table outside its ``make``.
         chunk_size
-            How many rows go in one statement.
+            How many rows go in one statement; all statements are one transaction.
 
         Raises
         ------
@@ -122,6 +133,56 @@ class Table(DefinedTable):
     def insert1(self, row: object, **options: Any) -> None:
         """Insert one row; the options are those of `insert`."""
         self.insert((row,), **options)
+
+    @either
+    def insert_dataframe(self, df: Any, index_as_pk: bool | None = None, **options: Any) -> None:
+        """Insert a pandas frame; the options are those of `insert`.
+
+        Parameters
+        ----------
+        df
+            The frame.
+        index_as_pk
+            Whether the index holds the primary key; by default it does if its names are those of the key, and an
+            index without names is left out.
+
+        Raises
+        ------
+        DataJointError
+            If it is to hold the primary key and its names are others.
+        """
+        self.insert(with_index(self.model, df, index_as_pk), **options)
+
+    @either
+    def validate(self, rows: object, *, ignore_extra_fields: bool = False) -> ValidationResult:
+        """Check rows as `insert` would, without inserting any, and return all problems at once.
+
+        Parameters
+        ----------
+        rows
+            What `insert` takes, other than an expression.
+        ignore_extra_fields
+            Whether fields that are no attributes are passed over.
+        """
+        self.ensure_declared()
+        return validate(self.instance, self.model, rows, ignore_extra_fields=ignore_extra_fields)
+
+    @either
+    def update1(self, row: Mapping[str, object]) -> None:
+        """Update one row.
+
+        Parameters
+        ----------
+        row
+            The whole primary key, and the new values; None resets an attribute to its default.
+
+        Raises
+        ------
+        DataJointError
+            If the table is restricted, the key incomplete, an attribute unknown, or the row not there.
+        """
+        self.ensure_declared()
+        update1(self, row)
 
     @either
     def delete(
@@ -164,6 +225,49 @@ class Table(DefinedTable):
     # ---- relatives ----------------------------------------------------------------------------------
 
     @either
+    def parents(
+        self, primary: bool | None = None, as_objects: bool = False, foreign_key_info: bool = False
+    ) -> list[Any]:
+        """Return the tables that this one refers to; the parameters are those of `relatives.neighbours`."""
+        return neighbours(
+            self, "parents", primary, self._shown(as_objects), foreign_key_info=foreign_key_info
+        )
+
+    @either
+    def children(
+        self, primary: bool | None = None, as_objects: bool = False, foreign_key_info: bool = False
+    ) -> list[Any]:
+        """Return the tables that refer to this one; the parameters are those of `relatives.neighbours`."""
+        return neighbours(
+            self, "children", primary, self._shown(as_objects), foreign_key_info=foreign_key_info
+        )
+
+    @either
+    def ancestors(self, as_objects: bool = False) -> list[Any]:
+        """Return the table itself, then all that it depends on, each before its parents."""
+        return [self._shown(as_objects)(name) for name in graph_of(self).ancestors(self.id)[::-1]]
+
+    @either
+    def descendants(self, as_objects: bool = False) -> list[Any]:
+        """Return the table itself, then all that depend on it, each after its parents."""
+        return [self._shown(as_objects)(name) for name in graph_of(self).descendants(self.id)]
+
+    @either
+    def parts(self, as_objects: bool = False) -> list[Any]:
+        """Return the parts of this table."""
+        return [self._shown(as_objects)(name) for name in graph_of(self).parts(self.id)]
+
+    def _shown(self, as_objects: bool) -> Callable[[TableId], Any]:
+        return self._object_of if as_objects else quoted_name
+
+    def _object_of(self, name: TableId) -> Table:
+        """Return a table of the same database as an object of its class, or as a `FreeTable`."""
+        cls = self.instance.classes.get(name)
+        return (
+            cast("type[Table]", cls)() if cls is not None else FreeTable(self.connection, quoted_name(name))
+        )
+
+    @either
     def diagram_graph(self) -> Graph:
         """Return the graph of the tables that a diagram may grow to."""
         return type(self).bound_schema().diagram_graph()
@@ -182,6 +286,60 @@ class Table(DefinedTable):
         return self.model.comment
 
     def described(self) -> str:
-        """Return the table's name, and its restriction's values, for messages."""
-        shown = ", ".join(map(repr, self.values[:8]))
-        return type(self).class_label + (f" restricted by {shown}" if shown else "")
+        """Return the table's name and its restrictions, for messages."""
+        return type(self).class_label + self.described_restriction()
+
+
+_QUOTED_NAME = re.compile(r'\s*("(?:[^"]|"")+"|`[^`]+`|[^".`]+)\s*\.\s*("(?:[^"]|"")+"|`[^`]+`|[^".`]+)\s*')
+
+
+class FreeTable(Table):
+    """A table of the database without a class of its own.
+
+    Parameters
+    ----------
+    connection
+        The connection to its database.
+    full_table_name
+        The name with its schema, ``"schema"."table"``; the quotes may be left out.
+    """
+
+    def __init__(self, connection: Connection, full_table_name: str) -> None:
+        super().__init__()
+        match = _QUOTED_NAME.fullmatch(full_table_name)
+        if match is None:
+            raise DataJointError(f'{full_table_name!r} is no table name: write "schema"."table"')
+        self._id = TableId(_unquoted(match[1]), _unquoted(match[2]))
+        self._free_instance = Instance()
+        self._free_instance.connection = connection
+
+    def _restricted(self, node: Any, values: Any, unmatched: tuple[str, ...]) -> Any:
+        restricted = super()._restricted(node, values, unmatched)
+        restricted._id = self._id
+        restricted._free_instance = self._free_instance
+        return restricted
+
+    @property
+    def instance(self) -> Instance:
+        """The database it is in."""
+        return self._free_instance
+
+    @property
+    def id(self) -> TableId:
+        """Schema and name."""
+        return self._id
+
+    @property
+    def model(self) -> TableModel:
+        """The table as the database has it."""
+        return self.instance.model(self._id)
+
+    @property
+    def class_label(self) -> str:
+        """The name that its class would have."""
+        return display_name(self._id.name)
+
+
+def _unquoted(name: str) -> str:
+    name = name.strip()
+    return name[1:-1].replace('""', '"') if name[0] in '"`' else name

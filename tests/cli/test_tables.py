@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 PIPELINE = '''
 import djcli as dj
 
-schema = dj.Schema("lab")
+schema = dj.Schema("zoo")
 
 
 @schema
 class Animal(dj.Lookup):
     definition = """
-    # Animals [bold]of[/bold] the lab
+    # Animals [bold]of[/bold] the zoo
     name : varchar(16)
     ---
     weight : float32
@@ -86,40 +86,40 @@ class Quadrupled(dj.Computed):
 
 
 @pytest.fixture
-def lab(folder: Path, database_url: str) -> Path:
+def zoo(folder: Path, database_url: str) -> Path:
     """Make a project with one pipeline and a database of its own, nothing declared."""
     (folder / "djcli.yaml").write_text("")
     (folder / "pipelines").mkdir()
-    (folder / "pipelines" / "lab.py").write_text(PIPELINE)
+    (folder / "pipelines" / "zoo.py").write_text(PIPELINE)
     os.environ["DJCLI_DATABASE_URL"] = database_url
     return folder
 
 
 @pytest.fixture
-def applied(lab: Path, djcli: Run) -> Path:
+def applied(zoo: Path, djcli: Run) -> Path:
     """Declare it."""
     assert djcli("apply").code == 0
-    return lab
+    return zoo
 
 
-@pytest.mark.usefixtures("lab")
+@pytest.mark.usefixtures("zoo")
 def test_apply_says_what_it_did_and_does_it_once(djcli: Run) -> None:
     before = djcli("diff", "--check")
     assert before.code == 4
-    assert "+ lab.Doubled.Step: the table does not exist yet" in before.out
-    assert "+ lab.Animal: 3 rows of contents missing: a; b; c" in before.out
+    assert "+ zoo.Doubled.Step: the table does not exist yet" in before.out
+    assert "+ zoo.Animal: 3 rows of contents missing: a; b; c" in before.out
     assert djcli("diff").code == 0
 
     first = djcli("apply")
     assert first.code == 0
     assert first.out.splitlines() == [
-        "created schema lab",
-        "declared lab.Animal",
-        "declared lab.Notes",
-        "declared lab.Doubled",
-        "declared lab.Doubled.Step",
-        "declared lab.Quadrupled",
-        "inserted 3 rows into lab.Animal",
+        "created schema zoo",
+        "declared zoo.Animal",
+        "declared zoo.Notes",
+        "declared zoo.Doubled",
+        "declared zoo.Doubled.Step",
+        "declared zoo.Quadrupled",
+        "inserted 3 rows into zoo.Animal",
     ]
     assert djcli("apply").out == "nothing to declare\n"
     assert djcli("diff", "--check").code == 0
@@ -127,21 +127,21 @@ def test_apply_says_what_it_did_and_does_it_once(djcli: Run) -> None:
 
 def test_diff_tells_of_rows_and_tables_on_both_sides(djcli: Run, applied: Path, database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
-        connection.execute("DELETE FROM lab.\"#animal\" WHERE name = 'b'")
-        connection.execute("INSERT INTO lab.\"#animal\" VALUES ('z', 1)")
-        connection.execute("CREATE TABLE lab.stray (a int PRIMARY KEY)")
+        connection.execute("DELETE FROM zoo.\"#animal\" WHERE name = 'b'")
+        connection.execute("INSERT INTO zoo.\"#animal\" VALUES ('z', 1)")
+        connection.execute("CREATE TABLE zoo.stray (a int PRIMARY KEY)")
     changes = {change["change"]: change for change in json.loads(djcli("diff", "--format", "json").out)}
     assert changes["lookup-rows-missing"]["keys"] == [["b"]]
     assert changes["lookup-rows-extra"]["keys"] == [["z"]]
     assert changes["table-extra"]["table"] == "stray"
     assert djcli("diff", "--check").code == 4
-    assert djcli("apply").out == "inserted 1 row into lab.Animal\n"
+    assert djcli("apply").out == "inserted 1 row into zoo.Animal\n"
     assert "stray" not in djcli("diff", "Animal").out
     assert djcli("diff", "Animal", "--check").code == 0, "rows beyond the contents are no work to be done"
     assert applied.is_dir()
 
 
-@pytest.mark.usefixtures("lab")
+@pytest.mark.usefixtures("zoo")
 def test_what_is_not_declared_is_said_with_what_to_do(djcli: Run) -> None:
     for args in (("progress",), ("populate",), ("show", "Animal"), ("progress", "Doubled")):
         result = djcli(*args)
@@ -155,13 +155,13 @@ def test_what_is_not_declared_is_said_with_what_to_do(djcli: Run) -> None:
 @pytest.mark.usefixtures("applied")
 def test_ls_lists_tables_with_their_rows(djcli: Run) -> None:
     lines = djcli("ls").out.splitlines()
-    assert lines[1].split(maxsplit=4) == ["Animal", "lookup", "lab", "3", "Animals [bold]of[/bold] the lab"]
+    assert lines[1].split(maxsplit=4) == ["Animal", "lookup", "zoo", "3", "Animals [bold]of[/bold] the zoo"]
     facts = json.loads(djcli("ls", "Doubled.Step", "--format", "json").out)
     assert facts == [
         {
             "table": "Doubled.Step",
-            "module": "lab",
-            "schema": "lab",
+            "module": "zoo",
+            "schema": "zoo",
             "name": "__doubled__step",
             "tier": "part",
             "declared": True,
@@ -212,7 +212,7 @@ def test_restrictions_are_typed_and_apply_where_their_attribute_is(djcli: Run) -
 def fail_for_b(url: str) -> None:
     """Let the make of b fail."""
     with psycopg.connect(url) as connection:
-        connection.execute("INSERT INTO lab.notes VALUES ('b', 'fail')")
+        connection.execute("INSERT INTO zoo.notes VALUES ('b', 'fail')")
 
 
 @pytest.mark.usefixtures("applied")
@@ -245,7 +245,7 @@ def test_there_is_nothing_to_compute_in_a_table_of_another_tier(djcli: Run, name
 
 
 def test_interrupting_populate_keeps_what_is_done(djcli: Run, applied: Path, database_url: str) -> None:
-    path = applied / "pipelines" / "lab.py"
+    path = applied / "pipelines" / "zoo.py"
     slow = 'print("waiting", file=__import__("sys").stderr, flush=True)\n            __import__("time").sleep(60)'
     path.write_text(PIPELINE.replace('raise ValueError("will not\\nfit")', slow))
     fail_for_b(database_url)
@@ -277,14 +277,14 @@ def test_show_in_every_form(djcli: Run) -> None:
     assert djcli("show", "Animal", "--limit", "-1").code == 2
 
 
-@pytest.mark.usefixtures("lab")
+@pytest.mark.usefixtures("zoo")
 def test_describe_needs_no_database(djcli: Run) -> None:
     os.environ["DJCLI_DATABASE_URL"] = "postgresql://127.0.0.1:1/nowhere"
-    assert djcli("describe", "lab.Quadrupled").out == "-> Doubled\n---\nquadruple : float32\n"
+    assert djcli("describe", "zoo.Quadrupled").out == "-> Doubled\n---\nquadruple : float32\n"
     assert djcli("describe").code == 2
 
 
-@pytest.mark.usefixtures("lab")
+@pytest.mark.usefixtures("zoo")
 def test_diagrams_need_no_database(djcli: Run, tmp_path: Path) -> None:
     os.environ["DJCLI_DATABASE_URL"] = "postgresql://127.0.0.1:1/nowhere"
     redirected = djcli("diagram").out
@@ -305,8 +305,8 @@ def test_drop_says_what_goes_and_asks(djcli: Run) -> None:
     refused = djcli("drop", "Doubled")
     assert refused.code == 3
     assert "--yes" in refused.err
-    assert "lab.Quadrupled" in refused.out
-    assert "lab.Doubled.Step" in refused.out
+    assert "zoo.Quadrupled" in refused.out
+    assert "zoo.Doubled.Step" in refused.out
     shown = djcli("drop", "--dry-run")
     assert (shown.code, len(shown.out.splitlines())) == (0, 6)
     assert djcli("ls").out.count("not declared") == 0
@@ -321,13 +321,13 @@ def test_drop_says_what_goes_and_asks(djcli: Run) -> None:
 
 
 def test_a_bare_drop_leaves_what_is_not_declared(djcli: Run, applied: Path, database_url: str) -> None:
-    (applied / "pipelines" / "lab.py").write_text(PIPELINE[: PIPELINE.index("@schema\nclass Quadrupled")])
+    (applied / "pipelines" / "zoo.py").write_text(PIPELINE[: PIPELINE.index("@schema\nclass Quadrupled")])
     with psycopg.connect(database_url) as connection:
-        connection.execute("CREATE TABLE lab.stray (a int PRIMARY KEY)")
+        connection.execute("CREATE TABLE zoo.stray (a int PRIMARY KEY)")
 
     def tables() -> set[str]:
         with psycopg.connect(database_url) as connection:
-            rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'lab'").fetchall()
+            rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'zoo'").fetchall()
         return {name for (name,) in rows if not name.startswith("~")}
 
     assert djcli("drop", "--yes").code == 0
@@ -349,7 +349,7 @@ def test_a_broken_module_stops_only_what_needs_it(djcli: Run, applied: Path) -> 
         (("diff",), 0),
         (("diff", "--check"), 1),
         (("drop", "--yes"), 1),
-        (("apply", "-p", "lab"), 0),
+        (("apply", "-p", "zoo"), 0),
     ):
         result = djcli(*args)
         assert result.code == code, args
@@ -357,16 +357,16 @@ def test_a_broken_module_stops_only_what_needs_it(djcli: Run, applied: Path) -> 
             assert f"{applied}/pipelines/broken.py, line 3: ZeroDivisionError" in result.err, args
 
 
-def test_a_reference_to_an_unknown_table_is_told_with_its_line(djcli: Run, lab: Path) -> None:
-    (lab / "pipelines" / "lab.py").write_text(PIPELINE.replace("-> Doubled", "-> Dubled"))
+def test_a_reference_to_an_unknown_table_is_told_with_its_line(djcli: Run, zoo: Path) -> None:
+    (zoo / "pipelines" / "zoo.py").write_text(PIPELINE.replace("-> Doubled", "-> Dubled"))
     result = djcli("apply")
     assert result.code == 1
     assert "Quadrupled: line 2" in result.err
     assert "Doubled" in result.err
 
 
-def test_a_key_attribute_of_its_own_is_told_for_a_computed_table(djcli: Run, lab: Path) -> None:
-    (lab / "pipelines" / "lab.py").write_text(
+def test_a_key_attribute_of_its_own_is_told_for_a_computed_table(djcli: Run, zoo: Path) -> None:
+    (zoo / "pipelines" / "zoo.py").write_text(
         PIPELINE.replace("-> Doubled\n", "-> Doubled\n    own : int32\n")
     )
     result = djcli("apply")
@@ -374,16 +374,16 @@ def test_a_key_attribute_of_its_own_is_told_for_a_computed_table(djcli: Run, lab
     assert "'own'" in result.err
 
 
-def test_a_name_that_is_too_long_is_told(djcli: Run, lab: Path) -> None:
+def test_a_name_that_is_too_long_is_told(djcli: Run, zoo: Path) -> None:
     name = "T" + "x" * 70
-    (lab / "pipelines" / "lab.py").write_text(PIPELINE.replace("Quadrupled", name))
+    (zoo / "pipelines" / "zoo.py").write_text(PIPELINE.replace("Quadrupled", name))
     result = djcli("apply")
     assert result.code == 1
     assert "63" in result.err
 
 
-def test_a_wrong_definition_shows_its_place(djcli: Run, lab: Path) -> None:
-    (lab / "pipelines" / "lab.py").write_text(PIPELINE.replace("quadruple : float32", "quadruple ; float32"))
+def test_a_wrong_definition_shows_its_place(djcli: Run, zoo: Path) -> None:
+    (zoo / "pipelines" / "zoo.py").write_text(PIPELINE.replace("quadruple : float32", "quadruple ; float32"))
     result = djcli("apply")
     assert result.code == 1
     assert "Quadrupled: line 4, column" in result.err
@@ -426,7 +426,7 @@ def test_the_number_of_statements_does_not_grow_with_the_tables(
     )
     more = "".join(table.format(n=n) for n in range(20))
     (applied / "pipelines" / "more.py").write_text(
-        f"import djcli as dj\nfrom lab import Animal, schema\n{more}"
+        f"import djcli as dj\nfrom zoo import Animal, schema\n{more}"
     )
     assert djcli("apply").code == 0
     assert counts() == few

@@ -82,7 +82,7 @@ def _link(random: Random, table: Table, parent: Table, *, in_key: bool, number: 
     if in_key:
         table.key += columns
     table.links.append((parent, columns, nullable))
-    table.kinds |= {own: ("int32", nullable) for own in columns}
+    table.kinds |= dict.fromkeys(columns, ("int32", nullable))
 
 
 def _fill(random: Random, table: Table) -> None:
@@ -117,31 +117,22 @@ def build(dj: Any, tables: dict[str, Any], tree: Tree) -> Any:
     def sub(item: Tree) -> Any:
         return build(dj, tables, item)
 
-    match kind:
-        case "table":
-            return tables[args[0]]()
-        case "and":
-            return sub(args[0]) & sub(args[1])
-        case "minus":
-            return sub(args[0]) - sub(args[1])
-        case "proj":
-            return sub(args[0]).proj(*(... if a == "..." else a for a in args[1]), **args[2])
-        case "join":
-            return sub(args[0]) * sub(args[1])
-        case "left":
-            return sub(args[0]).join(sub(args[1]), left=True)
-        case "aggr":
-            return sub(args[0]).aggr(sub(args[1]), *args[2], exclude_nonmatching=args[4], **args[3])
-        case "union":
-            return sub(args[0]) + sub(args[1])
-        case "distinct":
-            return dj.U(*args[0]) & sub(args[1])
-        case "group":
-            return dj.U(*args[0]).aggr(sub(args[1]), **args[2])
-        case "top":
-            return sub(args[0]) & dj.Top(args[1], args[2], args[3])
-        case _:
-            return _restriction(dj, kind, args, sub)
+    made = {
+        "table": lambda name: tables[name](),
+        "and": lambda a, b: sub(a) & sub(b),
+        "minus": lambda a, b: sub(a) - sub(b),
+        "proj": lambda a, names, named: sub(a).proj(*(... if n == "..." else n for n in names), **named),
+        "join": lambda a, b: sub(a) * sub(b),
+        "left": lambda a, b: sub(a).join(sub(b), left=True),
+        "aggr": lambda a, b, names, named, inner: sub(a).aggr(
+            sub(b), *names, exclude_nonmatching=inner, **named
+        ),
+        "union": lambda a, b: sub(a) + sub(b),
+        "distinct": lambda names, a: dj.U(*names) & sub(a),
+        "group": lambda names, a, named: dj.U(*names).aggr(sub(a), **named),
+        "top": lambda a, limit, order, offset: sub(a) & dj.Top(limit, order, offset),
+    }
+    return made[kind](*args) if kind in made else _restriction(dj, kind, args, sub)
 
 
 def _restriction(dj: Any, kind: str, args: list[Any], sub: Any) -> Any:

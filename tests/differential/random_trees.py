@@ -133,7 +133,9 @@ class Trees:
     def restriction(self, heading: Any, depth: int) -> Tree:
         """Return a random restriction of a relation with this heading."""
         random = self.random
-        match random.choice(("dict", "dict", "sql", "sql", "list", "all", "not", "expr", "expr", "expr", "bool")):
+        match random.choice(
+            ("dict", "dict", "sql", "sql", "list", "all", "not", "expr", "expr", "expr", "bool")
+        ):
             case "dict":
                 return ["dict", self._values(heading)]
             case "sql":

@@ -182,7 +182,17 @@ ACTIONS = (
     "parent json grandparent trials length join aggregate sibling whole iterate raw raise side duplicate "
     "master detail details mutate"
 ).split()
-RARE = ["bad sql", "own parts", "own row", "all rows", "twice", "caught twice", "orphan", "rolled back", "update side"]
+RARE = [
+    "bad sql",
+    "own parts",
+    "own row",
+    "all rows",
+    "twice",
+    "caught twice",
+    "orphan",
+    "rolled back",
+    "update side",
+]
 STEPS = st.tuples(st.sampled_from(ACTIONS + RARE), st.integers(0, 4))
 
 
@@ -193,7 +203,9 @@ def fill(schema: Any, sessions: int) -> None:
         {"subject": f"S{i % 3}", "session": i, "note": f"n{i}", "extra": {"a": [i]}} for i in range(sessions)
     )
     trial.insert(
-        {"subject": f"S{i % 3}", "session": i, "trial": t, "time": t / 4} for i in range(sessions) for t in range(i % 4)
+        {"subject": f"S{i % 3}", "session": i, "trial": t, "time": t / 4}
+        for i in range(sessions)
+        for t in range(i % 4)
     )
     side.insert({"side": i} for i in range(4))
 
@@ -218,7 +230,9 @@ def outcome(instance: Instance, program: list[Step], batch: int, sessions: int =
 
 @given(program=st.lists(STEPS, max_size=6))
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_random_makes_give_what_one_transaction_a_key_gives(instance: Instance, program: list[Step]) -> None:
     assert outcome(instance, program, batch=1_000) == outcome(instance, program, batch=1)

@@ -83,7 +83,7 @@ def lines(changes: tuple[Change, ...]) -> list[str]:
         (
             "t : int32\n---\na : date\nb : date",
             "t : int32\n---\nb : date\na : date",
-            ["~ order of attributes (a, b) becomes (b, a)"],
+            ["= order of attributes is (a, b) in the database"],
         ),
         ("t : int32\nu : int32", "u : int32\nt : int32", ["~ primary key (t, u) becomes (u, t)"]),
         ("t : int32\n---\nu : int32", "t : int32\nu : int32", ["~ primary key (t) becomes (t, u)"]),
@@ -108,7 +108,7 @@ def lines(changes: tuple[Change, ...]) -> list[str]:
             "t : int32\n---\n-> M",
             "t : int32\n---\n-> M.proj(m='n', n='m')",
             [
-                "~ order of attributes (m, n) becomes (n, m)",
+                "= order of attributes is (m, n) in the database",
                 "~ foreign key -> lab.M becomes -> lab.M.proj(n='m', m='n')",
             ],
         ),

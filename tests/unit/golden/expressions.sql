@@ -452,11 +452,10 @@ SELECT "t1"."subject_id", "t1"."session_idx", "t1"."rig", "t1"."session_date", "
   GROUP BY "t1"."subject_id", "t1"."session_idx", "t1"."rig", "t1"."session_date", "t1"."note"
 
 -- Subject.aggr(Subject * Session, w='max(weight)')
-SELECT "t5"."subject_id", (max(weight)) AS "w"
-  FROM (SELECT "t1"."subject_id", "t1"."species", "t1"."weight", "t1"."born"
-  FROM "lab"."subject" AS "t1") AS "t5" LEFT JOIN (SELECT "t2"."subject_id", "t2"."species", "t2"."weight", "t2"."born", "t3"."session_idx", "t3"."rig", "t3"."session_date", "t3"."note"
+SELECT "t1"."subject_id", (max(weight)) AS "w"
+  FROM "lab"."subject" AS "t1" LEFT JOIN (SELECT "t2"."subject_id", "t3"."session_idx", "t3"."rig", "t3"."session_date", "t3"."note"
   FROM "lab"."subject" AS "t2" JOIN "lab"."session" AS "t3" USING ("subject_id")) AS "t4" USING ("subject_id")
-  GROUP BY "t5"."subject_id"
+  GROUP BY "t1"."subject_id"
 
 -- Subject.aggr(Surgery.proj('surgery_rig'), kind='species', w='max(surgery_rig)')
 SELECT "t1"."subject_id", "t1"."species" AS "kind", (max(surgery_rig)) AS "w"

@@ -1,0 +1,49 @@
+"""`djcli history`: what each apply did to the pipelines' schemas."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from djcli.cli import console
+from djcli.cli.options import FormatOption, choice, count
+from djcli.cli.workspace import open_workspace
+from djcli.migration.history import read_history
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("history")
+def history(
+    ctx: typer.Context,
+    limit: Annotated[
+        str | None, typer.Option("--limit", metavar="N", help="Show at most N entries, the latest.")
+    ] = None,
+    format_: FormatOption = "table",
+) -> None:
+    """List what was applied, the latest first: when, by whom, which changes.
+
+    The JSON is a list of entries with "schema", "number", "applied" (UTC), "role", "user", "host", "version",
+    "changes" (as in djcli diff --format json) and "statements".
+    """
+    choice("--format", format_, ("table", "json"))
+    number = count("--limit", limit)
+    work = open_workspace(ctx)
+    schemas = {schema.name for schema in work.pipelines.schemas}
+    entries = read_history(work.instance.connection, schemas)[:number]
+    if format_ == "json":
+        console.json([entry.as_json() for entry in entries])
+        return
+    if not entries:
+        console.note("nothing was applied yet")
+        return
+    rows: list[list[object]] = []
+    for entry in entries:
+        who = f"{entry.user}@{entry.host}" if entry.user else entry.host
+        head = [f"{entry.applied:%Y-%m-%d %H:%M:%S}", who, entry.version, entry.schema]
+        for place, change in enumerate(entry.changes):
+            table = change["table"] or ""
+            told = f"{change['mark']} {change['text']}"
+            rows.append([*(head if place == 0 else ["", "", "", ""]), table, told])
+    console.table(["applied (UTC)", "by", "version", "schema", "table", "change"], rows)

@@ -1,0 +1,131 @@
+"""Transactions: all or nothing, nested, and usable after what went wrong in them."""
+
+from typing import Any
+
+import pytest
+
+import djcli as dj
+from djcli.tables.instance import Instance
+
+
+@pytest.fixture
+def table(instance: Instance) -> Any:
+    assert instance.create_tables
+    schema = dj.Schema("lab")
+
+    @schema
+    class Item(dj.Manual):
+        definition = """
+        item : int32
+        ---
+        name = '' : varchar(8)
+        """
+
+    @schema
+    class Child(dj.Manual):
+        definition = """
+        -> Item
+        """
+
+    Child.declare()
+    Item.Child = Child
+    return Item
+
+
+def items(table: Any) -> list[int]:
+    return table.to_arrays("item", order_by="KEY").tolist()
+
+
+def test_a_transaction_is_all_or_nothing(table: Any, instance: Instance) -> None:
+    connection = instance.connection
+    with connection.transaction as entered:
+        assert entered is connection
+        assert connection.in_transaction
+        table.insert1({"item": 1})
+    assert not connection.in_transaction
+    assert items(table) == [1]
+    with pytest.raises(KeyError):
+        _insert_and_fail(connection, table)
+    assert items(table) == [1]
+    assert not connection.in_transaction
+
+
+def _insert_and_fail(connection: Any, table: Any) -> None:
+    with connection.transaction:
+        table.insert1({"item": 2})
+        raise KeyError
+
+
+def test_transactions_nest(table: Any, instance: Instance) -> None:
+    connection = instance.connection
+    with connection.transaction:
+        table.insert1({"item": 1})
+        with pytest.raises(KeyError):
+            _insert_and_fail(connection, table)
+        assert items(table) == [1]
+        with connection.transaction:
+            table.insert1({"item": 3})
+    assert items(table) == [1, 3]
+
+
+@pytest.mark.parametrize("size", [1, 3, 2_000])
+@pytest.mark.parametrize("options", [{}, {"replace": True}])
+def test_a_refusal_caught_inside_leaves_the_transaction_usable(
+    table: Any, instance: Instance, size: int, options: Any
+) -> None:
+    with instance.connection.transaction:
+        table.insert1({"item": 0})
+        if not options:
+            with pytest.raises(dj.errors.DuplicateError, match="a row with item=0 already exists"):
+                table.insert({"item": i} for i in range(size))
+        with pytest.raises(dj.errors.IntegrityError, match="there is no Item with item=7"):
+            table.Child.insert([{"item": i + 7} for i in range(size)], **options)
+        assert items(table) == [0]
+        table.insert1({"item": 5})
+    assert items(table) == [0, 5]
+
+
+def test_by_hand(table: Any, instance: Instance) -> None:
+    connection = instance.connection
+    connection.start_transaction()
+    table.insert1({"item": 1})
+    with pytest.raises(dj.DataJointError, match="open already"):
+        connection.start_transaction()
+    connection.cancel_transaction()
+    connection.start_transaction()
+    table.insert1({"item": 2})
+    connection.commit_transaction()
+    assert items(table) == [2]
+
+
+def _end(instance: Instance) -> None:
+    pid = instance.connection.raw.info.backend_pid
+    with Instance(instance.connection.target).connection as other:
+        other.rows("SELECT pg_terminate_backend(%(pid)s)", {"pid": pid})
+
+
+def test_a_lost_connection_is_told_and_made_anew(table: Any, instance: Instance) -> None:
+    table.insert1({"item": 1})
+    _end(instance)
+    with pytest.raises(dj.errors.LostConnectionError):
+        table.insert1({"item": 2})
+    table.insert1({"item": 3})
+    assert items(table) == [1, 3]
+
+
+def test_inside_a_transaction_nothing_goes_on_after_a_loss(table: Any, instance: Instance) -> None:
+    with pytest.raises(dj.errors.LostConnectionError):
+        _insert_on_and_on(table, instance)
+    assert items(table) == []
+    table.insert1({"item": 4})
+    assert items(table) == [4]
+
+
+def _insert_on_and_on(table: Any, instance: Instance) -> None:
+    with instance.connection.transaction:
+        table.insert1({"item": 1})
+        _end(instance)
+        try:
+            table.insert1({"item": 2})
+        except dj.errors.LostConnectionError:
+            table.insert1({"item": 3})
