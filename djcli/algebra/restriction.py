@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any as Anything
-from typing import Protocol, cast, runtime_checkable
+from typing import cast
 from uuid import UUID
 
 from djcli.algebra.conditions import (
@@ -42,24 +42,26 @@ logger = logging.getLogger("djcli")
 Values = tuple[object, ...]
 
 
-@runtime_checkable
-class Expression(Protocol):
-    """Whatever stands for a relation: a query expression, or a table class."""
+class Expression:
+    """Whatever stands for a relation: a query expression, or a table class.
+
+    A base class and no protocol, because asking for it is on the way of every restriction.
+    """
 
     @property
     def node(self) -> Node:
         """The structure."""
-        ...
+        raise NotImplementedError
 
     @property
     def values(self) -> Values:
         """The values of the structure's slots."""
-        ...
+        raise NotImplementedError
 
     @property
     def instance(self) -> Anything:
         """The database it is asked of."""
-        ...
+        raise NotImplementedError
 
 
 def same_database(one: Anything, other: Anything) -> bool:
@@ -137,6 +139,8 @@ class _Reader:
 
     def read(self, given: object) -> Restriction:
         """Translate one condition."""
+        if type(given) is dict:  # by far the most frequent
+            return _mapping(self.heading, cast(Mapping[object, object], given))
         match given:
             case bool():
                 return Restriction(Constant(given))

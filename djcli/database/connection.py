@@ -27,6 +27,7 @@ Query = sql.Composable | str
 
 _FETCH_SIZE = 5_000
 
+_CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT", "END", "ABORT", "BEGIN", "START", "SET TRANSACTION")
 _GUARD = sql.SQL("SAVEPOINT djcli_statement")
 _UNGUARD = sql.SQL("RELEASE SAVEPOINT djcli_statement")
 _UNDO = sql.SQL("ROLLBACK TO SAVEPOINT djcli_statement; RELEASE SAVEPOINT djcli_statement")
@@ -177,7 +178,8 @@ class Connection:
             for observe in self.observers:
                 observe(text)
         with _translated():
-            if not self.guards or raw.info.transaction_status is not TransactionStatus.INTRANS:
+            in_transaction = raw.info.transaction_status is TransactionStatus.INTRANS
+            if not (self.guards and in_transaction) or _controls_transactions(statement):
                 yield raw
                 return
             raw.execute(_GUARD)
@@ -187,8 +189,7 @@ class Connection:
                 if raw.info.transaction_status is TransactionStatus.INERROR:
                     raw.execute(_UNDO)
                 raise
-            if raw.info.transaction_status is TransactionStatus.INTRANS:  # it was no COMMIT
-                raw.execute(_UNGUARD)
+            raw.execute(_UNGUARD)
 
     def _execute(self, statement: Query, params: Params | None, cursor: psycopg.Cursor[Any]) -> None:
         text = statement.encode() if isinstance(statement, str) else statement
@@ -340,6 +341,12 @@ class Connection:
         """Roll back what `start_transaction` began."""
         self.execute(sql.SQL("ROLLBACK"))
         self._depth = 0
+
+
+def _controls_transactions(statement: Query) -> bool:
+    """Whether a statement is about transactions itself, so that a savepoint around it would undo it."""
+    text = statement if isinstance(statement, str) else statement.as_string()
+    return text[:20].lstrip().upper().startswith(_CONTROL)
 
 
 def _close(raw: psycopg.Connection, pid: int) -> None:

@@ -177,7 +177,7 @@ class _Table:
         if old.type.is_identity and not new.type.is_identity:
             work.first.append(alter.set_identity(name, numbered=False))
         if is_retyped:
-            if old.default is not None:
+            if old.default is not None or old.nullable:  # DEFAULT NULL has the old type, too
                 work.first.append(alter.set_default(name, None))
             work.first.append(alter.change_type(name, old.type, new.type))
         if old.nullable and not new.nullable:
@@ -189,7 +189,11 @@ class _Table:
         lost = is_retyped and old.default is not None
         if new.default is not None and (lost or not same_default(old.default, new.default)):
             work.second.append(alter.set_default(name, new.default))
-        elif new.default is None and old.default is not None and not is_retyped:
+        elif (
+            new.default is None
+            and (old.default is not None or old.nullable > new.nullable)
+            and not is_retyped
+        ):
             work.second.append(alter.set_default(name, None))
         if new.type.is_identity and not old.type.is_identity:
             work.second.append(alter.set_identity(name, numbered=True))

@@ -105,12 +105,14 @@ class Assessor:
         Casts are asked for first: nothing can be asked of values that do not cast.
         """
         found: dict[int, Verdict] = {}
-        casts = (AttributeRetyped, EnumLabelsChanged)
-        for first in (True, False):
+        for is_cast in (True, False):
             for place, change in enumerate(changes):
-                if isinstance(change, casts) is first:
+                if isinstance(change, (AttributeRetyped, EnumLabelsChanged)) is is_cast:
                     judge = self._known.get(type(change))
                     found[place] = SAFE if judge is None else judge(change)
+        for place, change in enumerate(changes):
+            if isinstance(change, AttributeRetyped) and found[place].risk is not Risk.BLOCKED:
+                found[place] = self._still_unique(change, found[place])
         return [found[place] for place in range(len(changes))]
 
     # ---- tables -------------------------------------------------------------------------------------
@@ -196,13 +198,14 @@ class Assessor:
         if refused is not None:
             return _blocked(refused)
         rounded = self.ask.rounded_value(table, name)
-        verdict = Verdict(Risk.SAFE, "", rows)
         if rounded is not None:
-            verdict = Verdict(Risk.DESTRUCTIVE, f"values are rounded, such as {shown(rounded)}", rows)
-        return self._still_unique(change, verdict)
+            return Verdict(Risk.DESTRUCTIVE, f"values are rounded, such as {shown(rounded)}", rows)
+        return Verdict(Risk.SAFE, "", rows)
 
-    def _still_unique(self, change: AttributeRetyped | EnumLabelsChanged, verdict: Verdict) -> Verdict:
+    def _still_unique(self, change: AttributeRetyped, verdict: Verdict) -> Verdict:
         """Return the verdict, unless casting makes equal what a key keeps apart (``'1'`` and ``'01'``)."""
+        if verdict == SAFE or always_fits(change.before, change.after):
+            return verdict
         model = self.target.tables[change.id]
         unique = [primary_key(model), *(index.attributes for index in model.indexes if index.unique)]
         for names in unique:

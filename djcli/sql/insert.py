@@ -48,7 +48,7 @@ def insert_query(model: TableModel, names: Sequence[str], query: str, on_duplica
 def copy_rows(model: TableModel, names: tuple[str, ...]) -> str:
     """Return the COPY of rows into a table."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(identifier(*model.id), _names(names))
-    return statement.as_string()
+    return _without_parameters(statement)
 
 
 def create_stage(model: TableModel, names: Sequence[str]) -> sql.Composed:
@@ -60,7 +60,8 @@ def create_stage(model: TableModel, names: Sequence[str]) -> sql.Composed:
 
 def copy_to_stage(names: Sequence[str]) -> str:
     """Return the COPY into that temporary table; the number of the row comes last."""
-    return sql.SQL("COPY {} ({}, {}) FROM STDIN").format(_STAGE, _names(names), _ROW).as_string()
+    statement = sql.SQL("COPY {} ({}, {}) FROM STDIN").format(_STAGE, _names(names), _ROW)
+    return _without_parameters(statement)
 
 
 def insert_stage(model: TableModel, names: Sequence[str], on_duplicate: OnDuplicate) -> sql.Composed:
@@ -149,6 +150,11 @@ def update_row(model: TableModel, names: Sequence[str], reset: Sequence[str]) ->
     )
 
 
+def _without_parameters(statement: sql.Composed) -> str:
+    """Return the text of a statement that is run without parameters, where a ``%`` is just that."""
+    return statement.as_string().replace("%%", "%")
+
+
 def _arrays(model: TableModel, names: Sequence[str]) -> sql.Composed:
     return sql.SQL(", ").join(
         sql.SQL("{}::{}[]").format(sql.Placeholder(f"c{i}"), comparison_type(model[name].type))
@@ -175,7 +181,5 @@ def _conflict(model: TableModel, names: Sequence[str], on_duplicate: OnDuplicate
     changed = [a.name for a in model if not a.in_key and (a.name in names or not a.type.is_identity)]
     if on_duplicate is OnDuplicate.SKIP or not changed:
         return sql.SQL(" ON CONFLICT ({}) DO NOTHING").format(key)
-    updates = sql.SQL(", ").join(
-        sql.SQL("{0} = EXCLUDED.{0}").format(identifier(name)) for name in changed
-    )
+    updates = sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(identifier(name)) for name in changed)
     return sql.SQL(" ON CONFLICT ({}) DO UPDATE SET {}").format(key, updates)

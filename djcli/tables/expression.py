@@ -29,7 +29,7 @@ from djcli.tables.results import Results
 __all__ = ["QueryExpression", "Top"]
 
 
-class QueryExpression(Results):
+class QueryExpression(Results, Expression):
     """A relation: a table, or what the operators make of tables.
 
     Expressions never change; building one asks the database nothing.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import chain
 from typing import NoReturn
+
+from psycopg import sql
 
 from djcli.algebra.restriction import Expression
 from djcli.database.connection import Connection
@@ -36,6 +38,10 @@ FEW = 500
 
 _LONG = frozenset(("json", "bytes", "codec", "native"))
 """Types whose values may be so long that their bytes count."""
+
+_SAVEPOINT = sql.SQL("SAVEPOINT djcli_guard")
+_RELEASE = sql.SQL("RELEASE SAVEPOINT djcli_guard")
+_ROLLBACK = sql.SQL("ROLLBACK TO SAVEPOINT djcli_guard")
 
 ATTEMPTS = 8
 """How often an insert is tried that others get in the way of."""
@@ -81,7 +87,7 @@ def insert(
     """
     if chunk_size is not None and chunk_size < 1:
         raise DataJointError(f"chunk_size={chunk_size}: it must be positive")
-    if isinstance(rows, Expression):
+    if type(rows) is not tuple and isinstance(rows, Expression):  # asking costs more than many a row
         _insert_expression(instance, model, rows, on_duplicate, ignore_extra_fields=ignore_extra_fields)
         return
     size = chunk_size or CHUNK
@@ -228,6 +234,23 @@ def _insert_one_chunk(
             return
 
 
+@contextmanager
+def guard(connection: Connection) -> Generator[None]:
+    """Let an open transaction survive the failure of what is done inside; it costs next to nothing."""
+    if not connection.in_transaction:
+        yield
+        return
+    connection.execute(_SAVEPOINT)
+    try:
+        yield
+    except BaseException:
+        if connection.is_connected:
+            connection.execute(_ROLLBACK)
+            connection.execute(_RELEASE)
+        raise
+    connection.execute(_RELEASE)
+
+
 def _insert_chunk(
     connection: Connection,
     model: TableModel,
@@ -237,9 +260,8 @@ def _insert_chunk(
 ) -> None:
     """Insert blocks; what the database refuses is told by row, and an open transaction survives it."""
     is_one_statement = sum(map(len, blocks)) <= FEW and bool(blocks[0].names)
-    is_guarded = connection.in_transaction or not is_one_statement
     try:
-        with connection.transaction if is_guarded else nullcontext():
+        with guard(connection) if is_one_statement or connection.in_transaction else connection.transaction:
             _send(connection, model, blocks, on_duplicate, between)
     except QueryError as error:
         if is_conflict(error):
@@ -329,5 +351,5 @@ def _insert_expression(
     connection = instance.connection
     query = compile_select(rows.node, names).text
     statement = statements.insert_query(model, names, query, on_duplicate)
-    with connection.transaction if connection.in_transaction else nullcontext():
+    with guard(connection):
         connection.execute(statement, parameters(rows.values))

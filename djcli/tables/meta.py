@@ -6,12 +6,12 @@ from typing import Any
 
 from djcli.algebra.heading import Heading
 from djcli.algebra.relation import Node
-from djcli.algebra.restriction import Values
+from djcli.algebra.restriction import Expression, Values
 from djcli.definition.model import TableModel
 from djcli.tables.instance import Instance
 
 
-class TableMeta(type):
+class TableMeta(type, Expression):
     """Makes a table's class stand for its instance: operators and properties work on both."""
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Any, cast
 
 from djcli.algebra.nodes import Base
@@ -12,7 +11,7 @@ from djcli.definition.model import TableModel
 from djcli.errors import DataJointError, MissingAttributeError, UnknownAttributeError
 from djcli.sql.insert import update_row
 from djcli.tables.encode import unknown
-from djcli.tables.insert import encode_rows
+from djcli.tables.insert import encode_rows, guard
 from djcli.tables.refused import shown
 
 
@@ -36,7 +35,7 @@ def update1(table: Any, row: object) -> None:
     else:
         parameters = {f"c{i}": encoded[name] for i, name in enumerate(names)}
         parameters |= {f"k{i}": value for i, value in enumerate(key)}
-        with connection.transaction if connection.in_transaction else nullcontext():
+        with guard(connection):
             found = connection.execute(update_row(model, names, reset), parameters)
     if not found:
         raise DataJointError(

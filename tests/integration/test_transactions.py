@@ -85,6 +85,16 @@ def test_a_refusal_caught_inside_leaves_the_transaction_usable(
     assert items(table) == [0, 5]
 
 
+def test_many_refusals_leave_it_usable(table: Any, instance: Instance) -> None:
+    with instance.connection.transaction:
+        table.insert1({"item": 0})
+        for _ in range(12):  # by then the driver has prepared whatever it prepares
+            with pytest.raises(dj.errors.DuplicateError):
+                table.insert1({"item": 0})
+        table.insert1({"item": 1})
+    assert items(table) == [0, 1]
+
+
 def test_by_hand(table: Any, instance: Instance) -> None:
     connection = instance.connection
     connection.start_transaction()

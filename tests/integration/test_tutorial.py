@@ -46,7 +46,6 @@ BARS = [
     ("SessionSummary", 1),
     ("TrialAnalysis", 1),
     ("SubjectSummary", 1),
-    ("SessionAnalysis", 0),
     ("QualityCheck", 4),
 ]
 """The progress bars that the tutorial shows, and how many keys each has."""
