@@ -74,7 +74,7 @@ def edition(instance: Instance, definitions: Definitions, schema: str = "lab") -
     specs: dict[str, tuple[type[Table], dict[str, Any]]] = {}
     for name, definition in definitions.items():
         label, _, tier = name.partition(":")
-        text, contents = definition if isinstance(definition, tuple) else (definition, [])
+        text, contents = (definition, []) if isinstance(definition, str) else definition
         members: dict[str, Any] = {"definition": text, "__module__": __name__}
         if contents:
             members["contents"] = contents

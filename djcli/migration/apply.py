@@ -9,7 +9,7 @@ from psycopg import sql
 
 from djcli.database.connection import Connection
 from djcli.definition.model import TableId, TableModel
-from djcli.errors import DataJointError, RefusedError
+from djcli.errors import DataJointError, MissingTableError, RefusedError
 from djcli.migration.future import Row
 from djcli.migration.history import record
 from djcli.migration.lookups import write_rows
@@ -28,6 +28,8 @@ WAIT = 30.0
 """How many seconds to wait for another apply, and for tables that others use."""
 
 _LOCK_NOT_AVAILABLE = "55P03"
+
+_CHANGED = "the database changed since the plan was made; nothing was done: run it again"
 
 _ACTIVITY = """
 SELECT DISTINCT a.pid, a.usename, a.application_name, a.state,
@@ -90,10 +92,7 @@ def apply(
     try:
         with connection.transaction:
             _take_turn(connection, wait, tell)
-            for table in shown.altered:
-                waiting_for[:] = [table]
-                connection.execute(alter.lock_tables([table]))
-            waiting_for.clear()
+            _lock(connection, shown.altered, waiting_for)
             plan = make_plan(instance, classes, options)
             _check_same(shown, plan, allow_destructive=allow_destructive)
             _carry_out(connection, plan)
@@ -104,6 +103,17 @@ def apply(
     finally:
         instance.forget()
     return plan
+
+
+def _lock(connection: Connection, tables: Sequence[TableId], waiting_for: list[TableId]) -> None:
+    """Keep others out of tables, noting which one is waited for."""
+    for table in tables:
+        waiting_for[:] = [table]
+        try:
+            connection.execute(alter.lock_tables([table]))
+        except MissingTableError as error:
+            raise DataJointError(_CHANGED) from error
+    waiting_for.clear()
 
 
 def check(plan: Plan, *, allow_destructive: bool) -> None:
@@ -134,7 +144,7 @@ def _check_same(shown: Plan, plan: Plan, *, allow_destructive: bool) -> None:
     check(plan, allow_destructive=allow_destructive)
     lost = {each.change for each in plan.destructive} - {each.change for each in shown.destructive}
     if lost or not set(plan.altered) <= set(shown.altered):
-        raise DataJointError("the database changed since the plan was made; nothing was done: run it again")
+        raise DataJointError(_CHANGED)
 
 
 def _carry_out(connection: Connection, plan: Plan) -> None:
@@ -232,10 +242,6 @@ def _holder(connection: Connection, condition: sql.Composable) -> str:
 
 
 def _state(error: BaseException) -> str | None:
-    """Return the SQLSTATE of the driver's error behind one of ours."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, psycopg.Error):
-            return cause.sqlstate
-        cause = cause.__cause__
-    return None
+    """Return the SQLSTATE of the driver's error that one of ours stands for."""
+    cause = error.__cause__
+    return cause.sqlstate if isinstance(cause, psycopg.Error) else None

@@ -21,7 +21,7 @@ class Options:
     whole_schemas
         Whether tables that only the database has count; not when a selection of tables is compared.
     keep_extra
-        Whether such tables are merely noted.
+        Whether such tables are left out all the same.
     renames
         ``Table.old=new`` and ``Old=New``; see `djcli.migration.renames`.
     recompute

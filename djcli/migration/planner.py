@@ -103,7 +103,7 @@ class _Planner:
         view, renamed = apply_renames(view, declared, self.options.renames)
         contents = cast(Contents, read_contents(self.classes.values()))
         extra = self._extra(view, declared)
-        gone = frozenset(() if self.options.keep_extra else extra)
+        gone = frozenset(extra)
         attempt = _Attempt(self, view, declared, contents, gone, extra, renamed)
         offer = attempt.offer()
         if offer and self.options.recompute:
@@ -114,7 +114,7 @@ class _Planner:
 
     def _extra(self, view: View, declared: Mapping[TableId, TableModel]) -> list[TableId]:
         """Return the tables of the asked schemas that nothing declares."""
-        if not self.options.whole_schemas:
+        if self.options.keep_extra or not self.options.whole_schemas:
             return []
         renamed = {old: new for new, old in view.present_tables.items()}
         names = (renamed.get(table, table) for table in view.catalog.pipeline_tables)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ from djcli.algebra.ordering import OrderBy, check_limit, handed_on, read_order
 from djcli.algebra.relation import Node
 from djcli.codecs.registry import decode_chain
 from djcli.codecs.scalars import decoder
+from djcli.definition.model import TableId
+from djcli.errors import DataJointError
 from djcli.sql.compile import compile_count, compile_exists, compile_select
 from djcli.sql.statement import Statement, parameters
 from djcli.tables.declare import ensure
@@ -83,7 +85,7 @@ class Query:
         rows = self.instance.connection.stream(statement.text, parameters(self.values))
         if not statement.columns:
             return (() for _ in rows)
-        return (_decode_row(found, row) for row in rows) if found else rows
+        return (_decode_row(statement, found, row) for row in rows) if found else rows
 
     def count(self) -> int:
         """Return the number of rows."""
@@ -111,15 +113,31 @@ def decode(statement: Statement, rows: list[Row]) -> list[Row]:
     if not statement.columns:  # SQL has no rows without columns
         return [()] * len(rows)
     found = decoders(statement)
-    return [_decode_row(found, row) for row in rows] if found else rows
+    return [_decode_row(statement, found, row) for row in rows] if found else rows
 
 
-def _decode_row(found: Iterable[tuple[int, Callable[[Any], Any]]], row: Row) -> Row:
+def _decode_row(statement: Statement, found: Decoders, row: Row) -> Row:
     values = list(row)
     for place, decode_one in found:
         if values[place] is not None:
-            values[place] = decode_one(values[place])
+            try:
+                values[place] = decode_one(values[place])
+            except (ValueError, DataJointError) as error:
+                raise _unreadable(statement, place, row, error) from error
     return tuple(values)
+
+
+def _unreadable(statement: Statement, place: int, row: Row, error: Exception) -> DataJointError:
+    """Return the error for a stored value that its codec cannot read: which table, attribute and key."""
+    attribute = statement.columns[place]
+    home = attribute.origin.place if attribute.origin is not None else None
+    where = f"{home}: " if isinstance(home, TableId) else ""
+    pairs = zip(statement.columns, row, strict=True)
+    key = ", ".join(f"{column.name}={value}" for column, value in pairs if column.in_key)
+    return DataJointError(
+        f"{where}attribute {attribute.name!r} ({attribute.type.text})"
+        f"{' of the row with ' + key if key else ''} cannot be read: {error}"
+    )
 
 
 _DTYPES = {

@@ -87,7 +87,7 @@ def insert(
     """
     if chunk_size is not None and chunk_size < 1:
         raise DataJointError(f"chunk_size={chunk_size}: it must be positive")
-    if type(rows) is not tuple and isinstance(rows, Expression):  # asking costs more than many a row
+    if hasattr(rows, "node") and isinstance(rows, Expression):  # what a protocol asks costs more than a row
         _insert_expression(instance, model, rows, on_duplicate, ignore_extra_fields=ignore_extra_fields)
         return
     size = chunk_size or CHUNK

@@ -1,7 +1,7 @@
 """Populate: what is computed, what happens when a make fails, and how it is told."""
 
 import multiprocessing
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -36,9 +36,9 @@ def make_schema() -> Any:
         ---
         twice : float64
         """
-        calls: list[Key] = []
-        fails_at: set[int] = set()
-        inserts_nothing_at: set[int] = set()
+        calls: ClassVar[list[Key]] = []
+        fails_at: ClassVar[set[int]] = set()
+        inserts_nothing_at: ClassVar[set[int]] = set()
 
         def make(self, key: Key) -> None:
             self.calls.append(dict(key))

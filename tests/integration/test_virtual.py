@@ -87,7 +87,7 @@ def test_a_free_table_is_a_table(lab: dj.Schema, instance: Instance) -> None:
     assert (table & "subject > 2").to_dicts() == [{"subject": 7}]
     assert (table & {"subject": 7}).delete(prompt=False) == 1
     assert len(lab.tables[0]()) == 2
-    with pytest.raises(MissingTableError, match="no table 'subjekt'.*did you mean subject"):
+    with pytest.raises(MissingTableError, match=r"no table 'subjekt'.*did you mean subject"):
         _ = dj.FreeTable(instance.connection, "lab.subjekt").heading
     with pytest.raises(DataJointError, match="is no table name"):
         dj.FreeTable(instance.connection, "subject")
@@ -101,7 +101,7 @@ def test_a_schema_can_be_activated_later(instance: Instance) -> None:
         definition = "-> Other\n---\nx : int32"
 
     assert not schema.is_activated()
-    with pytest.raises(DataJointError, match="schema.activate"):
+    with pytest.raises(DataJointError, match=r"schema\.activate"):
         _ = Later.heading
 
     other = dj.Schema("other")
@@ -134,7 +134,7 @@ def test_a_part_of_a_part_and_other_misuses_are_refused(instance: Instance) -> N
         schema(Deep)
     with pytest.raises(DataJointError, match="nest it in its master"):
         schema(Deep.Inner)
-    with pytest.raises(DataJointError, match="derive it from dj.Manual"):
+    with pytest.raises(DataJointError, match=r"derive it from dj\.Manual"):
         schema(int)
     with pytest.raises(DataJointError, match="put @schema above it"):
         type("Loose", (dj.Manual,), {"definition": "a : int32"})().heading  # noqa: B018

@@ -189,7 +189,7 @@ def test_modules_do_not_import_each_other_in_circles() -> None:
         for path in FILES
     }
     for name, path in names.items():
-        top_level = ast.Module(body=[n for n in parse(path).body], type_ignores=[])
+        top_level = ast.Module(body=list(parse(path).body), type_ignores=[])
         graph[name] = {
             module for module, _ in imports(top_level) if module in names and module not in (name, "djcli")
         }

@@ -137,7 +137,8 @@ def test_passwords_are_masked_and_the_rest_is_not(address: str) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["host", "user", "dbname"]), st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
+        st.sampled_from(["host", "user", "dbname"]),
+        st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))),
     )
 )
 def test_what_is_quoted_reads_back(keys: dict[str, str]) -> None:
