@@ -26,7 +26,7 @@ from djcli.version import __version__
 COMMANDS = {
     "demo": "Run the tutorial pipeline from end to end, showing each command.",
     "init": "Make a new project that runs.",
-    "apply": "Declare the pipelines' tables and insert lookup contents.",
+    "apply": "Declare and alter the tables and insert lookup contents.",
     "diff": "Compare the pipelines' tables with the database.",
     "history": "List what was applied to the pipelines' schemas.",
     "populate": "Compute what is missing in Computed and Imported tables.",

@@ -47,9 +47,10 @@ def apply(
         ),
     ] = f"{WAIT:g}",
 ) -> None:
-    """Declare and alter the pipelines' tables and insert lookup contents, in one transaction.
+    """Declare and alter the tables and insert lookup contents.
 
-    A plan of safe changes runs without a question. One that loses data needs --allow-destructive and a yes.
+    All is done in one transaction, or nothing. A plan of safe changes runs without a question; one that loses
+    data needs --allow-destructive and a yes.
     """
     seconds = _seconds(wait)
     work = open_workspace(ctx)
@@ -101,7 +102,7 @@ def _seconds(text: str) -> float:
 def _is_plain(plan: Plan) -> bool:
     """Whether a plan only makes what is missing, which is said when it is done."""
     plain = (SchemaMissing, TableMissing, LookupRowsMissing)
-    return all(isinstance(each.change, plain) for each in plan.changes)
+    return all(isinstance(each.change, plain) for each in plan.work)
 
 
 def _consent(plan: Plan, command: Sequence[str], *, allow_destructive: bool, yes: bool) -> None:

@@ -22,10 +22,11 @@ def history(
     ] = None,
     format_: FormatOption = "table",
 ) -> None:
-    """List what was applied, the latest first: when, by whom, which changes.
+    """List what was applied to the pipelines' schemas.
 
-    The JSON is a list of entries with "schema", "number", "applied" (UTC), "role", "user", "host", "version",
-    "changes" (as in djcli diff --format json) and "statements".
+    The latest comes first: when, by whom, which changes. The JSON is a list of entries with "schema", "number",
+    "applied" (UTC), "role", "user", "host", "version", "changes" (as in djcli diff --format json) and
+    "statements".
     """
     choice("--format", format_, ("table", "json"))
     number = count("--limit", limit)

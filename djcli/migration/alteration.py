@@ -215,7 +215,7 @@ class _Table:
 
     def _indexes(self, work: Alteration) -> None:
         present = self.target.view.physical[self.id].indexes
-        reshaped = self._key_replaced or _references(self.before) != _references(self.after)
+        reshaped = self._key_replaced or _ordered_keys(self.before) != _ordered_keys(self.after)
         if not reshaped and set(index_sets(self.before)) == set(index_sets(self.after)):
             return
         wanted = physical_indexes(self.after)
@@ -224,5 +224,6 @@ class _Table:
         work.added_indexes += [index for index in wanted if index not in there]
 
 
-def _references(model: TableModel) -> set[object]:
-    return {reference(key) for key in model.foreign_keys}
+def _ordered_keys(model: TableModel) -> set[object]:
+    """Return what foreign keys refer to, in the order of the parents' keys, as their indexes have it."""
+    return {(key.parent, key.columns) for key in model.foreign_keys}

@@ -150,8 +150,7 @@ def _check_same(shown: Plan, plan: Plan, *, allow_destructive: bool) -> None:
 def _carry_out(connection: Connection, plan: Plan) -> None:
     for step in plan.steps:
         _run(connection, step)
-    for entry in record(plan):
-        connection.execute(entry)
+    record(connection, plan)
 
 
 def _run(connection: Connection, step: Step) -> None:

@@ -23,7 +23,7 @@ HISTORY_TABLE = Tier.HIDDEN.value + "djcli_history"
 """The table that records what was applied; like ``~lineage`` it is none of the pipeline's."""
 
 _CREATE = """
-CREATE TABLE IF NOT EXISTS {} (
+CREATE TABLE {} (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   applied timestamp(3) without time zone NOT NULL,
   role text NOT NULL,
@@ -42,6 +42,10 @@ _FIND = sql.SQL("""
 SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname = {} AND n.nspname = ANY(%(schemas)s) AND has_table_privilege(c.oid, 'SELECT') ORDER BY 1
 """).format(sql.Literal(HISTORY_TABLE))
+
+_TABLES = sql.SQL(
+    "SELECT schemaname FROM pg_catalog.pg_tables WHERE schemaname = ANY(%(schemas)s) AND tablename = %(name)s"
+)
 
 _READ = "SELECT id, applied, role, user_name, host, version, changes, statements FROM {}"
 
@@ -91,15 +95,19 @@ class Applied:
         }
 
 
-def record(plan: Plan) -> list[sql.Composed]:
-    """Return the statements that record a plan in each schema that it changes."""
-    found: list[sql.Composed] = []
+def record(connection: Connection, plan: Plan) -> None:
+    """Record a plan in each schema that it changes, in the transaction that carries it out."""
+    there = {
+        schema
+        for (schema,) in connection.rows(_TABLES, {"schemas": list(plan.schemas), "name": HISTORY_TABLE})
+    }
     for schema in plan.schemas:
         table = sql.Identifier(schema, HISTORY_TABLE)
         changes = [each.as_json() for each in plan.work if each.change.schema == schema]
         told = dumps(changes, default=_plain).replace("\\u0000", "")
-        found.append(statement(_CREATE, table))
-        found.append(
+        if schema not in there:  # IF NOT EXISTS would ask for the right to create it all the same
+            connection.execute(statement(_CREATE, table))
+        connection.execute(
             statement(
                 _INSERT,
                 table,
@@ -110,7 +118,6 @@ def record(plan: Plan) -> list[sql.Composed]:
                 sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(map(sql.Literal, plan.statements))),
             )
         )
-    return found
 
 
 def _user() -> str:

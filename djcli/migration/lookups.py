@@ -109,23 +109,23 @@ def read_contents(classes: Iterable[type[Table]]) -> dict[TableId, list[Row]]:
             encoded = list(encode_rows(model, cls.rows_to_hold(), ignore_extra_fields=False))
         except DataJointError as error:
             raise DataJointError(f"the contents of {cls.class_label} do not fit: {error}") from error
-        rows: list[Row] = [dict(zip(names, values, strict=True)) for names, values in encoded]
-        _refuse_duplicates(model, rows)
+        rows = _distinct(model, [dict(zip(names, values, strict=True)) for names, values in encoded])
         if rows:
             found[model.id] = rows
     return found
 
 
-def _refuse_duplicates(model: TableModel, rows: Sequence[Row]) -> None:
-    seen: dict[Key, int] = {}
+def _distinct(model: TableModel, rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of contents, each once; two different ones may not have one key."""
+    seen: dict[Key, tuple[int, Row]] = {}
     for number, row in enumerate(rows, start=1):
-        key = key_of(model, row)
-        if key in seen:
+        first, same = seen.setdefault(key_of(model, row), (number, row))
+        if same != row:
             told = ", ".join(f"{name}={row.get(name)}" for name in model.primary_key) or "no key"
             raise DataJointError(
-                f"the contents of {model.id} have rows {seen[key]} and {number} with one key ({told}): drop one"
+                f"the contents of {model.id} have rows {first} and {number} with one key ({told}): drop one"
             )
-        seen[key] = number
+    return [row for _, row in seen.values()]
 
 
 def key_of(model: TableModel, row: Row) -> Key:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import cast
 
@@ -12,6 +13,7 @@ from djcli.catalog.graph import Graph
 from djcli.catalog.introspect import load
 from djcli.database.connection import Connection
 from djcli.definition.model import TableId, TableModel
+from djcli.errors import DataJointError
 from djcli.migration.alteration import alterations
 from djcli.migration.changes import (
     Change,
@@ -265,9 +267,10 @@ def _ancestors(known: Classes, classes: Classes) -> set[TableId]:
 def _grow(classes: dict[TableId, type[Table]], known: Classes, view: View) -> None:
     """Add to a selection what has to change with it."""
     children: dict[TableId, list[TableId]] = {}
-    for table, cls in known.items():
-        for key in cls.class_model().foreign_keys if len(known) > len(classes) else ():
-            children.setdefault(key.parent, []).append(table)
+    for table, cls in known.items() if len(known) > len(classes) else ():
+        with suppress(DataJointError):  # a wrong definition matters only where its table was asked for
+            for key in cls.class_model().foreign_keys:
+                children.setdefault(key.parent, []).append(table)
     waiting = list(classes)
     while waiting:
         table = waiting.pop()

@@ -135,12 +135,19 @@ def _following(model: TableModel, before: Models, after: Models) -> TableModel:
                     types[own] = (
                         replace(kind, text=kind.column, is_identity=False) if kind.is_identity else kind
                     )
-    if not types:
+    keys = tuple(_in_order(key, after) for key in model.foreign_keys)
+    if not types and keys == model.foreign_keys:
         return model
-    return replace(
-        model,
-        attributes=tuple(replace(each, type=types.get(each.name, each.type)) for each in model.attributes),
-    )
+    attributes = (replace(each, type=types.get(each.name, each.type)) for each in model.attributes)
+    return replace(model, attributes=tuple(attributes), foreign_keys=keys)
+
+
+def _in_order(key: ForeignKey, parents: Models) -> ForeignKey:
+    """Return a foreign key with its columns in the order that the parent's key gets."""
+    parent = parents.get(key.parent)
+    order = {name: place for place, name in enumerate(parent.primary_key)} if parent is not None else {}
+    columns = tuple(sorted(key.columns, key=lambda pair: order.get(pair[1], len(order))))
+    return replace(key, columns=columns)
 
 
 def _with_lineage(model: TableModel, lineage: Lineage) -> TableModel:

@@ -7,6 +7,7 @@ ahead runs as it is written, under a savepoint of its key, after what waited was
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from psycopg import sql
@@ -94,12 +95,20 @@ class Batch:
         except BaseException as error:
             if is_retriable(error):
                 raise RetryBatchError(str(error)) from error
+            if isinstance(error, Exception):
+                self.try_current()
             self.drop_key()
             if place not in self.refused:
                 raise
         else:
             if place in self.refused:  # make has swallowed the refusal
                 self.drop_key()
+
+    def try_current(self) -> None:
+        """Find out whether the rows of a failed make would have gone in: a refusal would have come first."""
+        if self.current.tables and self.place not in self.refused:
+            with suppress(KeyRefusedError):
+                self.settle()
 
     def check_row_of_key(self) -> None:
         """Refuse a make that inserted no row for its key."""

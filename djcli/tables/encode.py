@@ -286,6 +286,32 @@ def encoders(model: TableModel) -> dict[str, Encoder]:
     return found
 
 
+def encode_dict(
+    model: TableModel, row: dict[str, object]
+) -> tuple[tuple[str, ...], tuple[object, ...]] | None:
+    """Encode a row that has nothing wrong and nothing missing; None leaves it, and its errors, to `encode_blocks`."""
+    names = tuple(row)
+    plan = _plan(model, names)
+    if plan is None or None in row.values():
+        return None
+    try:
+        return names, tuple([encode(value) for encode, value in zip(plan, row.values(), strict=True)])
+    except (ValueError, TypeError, DataJointError):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _plan(model: TableModel, names: tuple[str, ...]) -> tuple[Encoder, ...] | None:
+    """Return the encoders of a row that gives these attributes; None if some are wrong, missing or have codecs."""
+    given = set(names)
+    if any(name not in model or model[name].type.codec is not None for name in names):
+        return None
+    if any(attribute.name not in given and not attribute.has_default for attribute in model.attributes):
+        return None
+    known = encoders(model)
+    return tuple(known[name] for name in names)
+
+
 def _chained(first: Callable[..., object], then: Encoder) -> Encoder:
     return lambda value: then(first(value))
 

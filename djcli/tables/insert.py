@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar
 from itertools import chain
-from typing import NoReturn
-
-from psycopg import sql
+from typing import NoReturn, cast
 
 from djcli.algebra.restriction import Expression
 from djcli.database.connection import Connection
@@ -20,7 +18,7 @@ from djcli.sql import insert as statements
 from djcli.sql.compile import compile_select
 from djcli.sql.insert import OnDuplicate
 from djcli.sql.statement import parameters
-from djcli.tables.encode import Problem, encode_blocks, encoders, unknown
+from djcli.tables.encode import Problem, encode_blocks, encode_dict, encoders, unknown
 from djcli.tables.instance import Instance
 from djcli.tables.refused import explain
 from djcli.tables.rows import Block, read_blocks
@@ -38,10 +36,6 @@ FEW = 500
 
 _LONG = frozenset(("json", "bytes", "codec", "native"))
 """Types whose values may be so long that their bytes count."""
-
-_SAVEPOINT = sql.SQL("SAVEPOINT djcli_guard")
-_RELEASE = sql.SQL("RELEASE SAVEPOINT djcli_guard")
-_ROLLBACK = sql.SQL("ROLLBACK TO SAVEPOINT djcli_guard")
 
 ATTEMPTS = 8
 """How often an insert is tried that others get in the way of."""
@@ -87,8 +81,10 @@ def insert(
     """
     if chunk_size is not None and chunk_size < 1:
         raise DataJointError(f"chunk_size={chunk_size}: it must be positive")
-    if hasattr(rows, "node") and isinstance(rows, Expression):  # what a protocol asks costs more than a row
+    if isinstance(rows, Expression):
         _insert_expression(instance, model, rows, on_duplicate, ignore_extra_fields=ignore_extra_fields)
+        return
+    if _insert_one(instance, model, rows, on_duplicate):
         return
     size = chunk_size or CHUNK
     chunks = _Chunks(model, _encoded(model, rows, ignore_extra_fields=ignore_extra_fields), size)
@@ -109,6 +105,18 @@ def insert(
     with connection.transaction:
         while chunk := chunks.take():
             _insert_chunk(connection, model, chunk, on_duplicate, between)
+
+
+def _insert_one(instance: Instance, model: TableModel, given: object, on_duplicate: OnDuplicate) -> bool:
+    """Hand one row, a plain dict with nothing wrong, to a running populate; False leaves it to the long way."""
+    taker = instance.interceptor
+    if taker is None or on_duplicate is not OnDuplicate.REFUSE or not isinstance(given, tuple):
+        return False
+    rows = cast(tuple[object, ...], given)
+    if len(rows) != 1 or type(rows[0]) is not dict:
+        return False
+    encoded = encode_dict(model, cast(dict[str, object], rows[0]))
+    return encoded is not None and taker.write(model, [encoded])
 
 
 def _is_at_hand(rows: object) -> bool:
@@ -234,23 +242,6 @@ def _insert_one_chunk(
             return
 
 
-@contextmanager
-def guard(connection: Connection) -> Generator[None]:
-    """Let an open transaction survive the failure of what is done inside; it costs next to nothing."""
-    if not connection.in_transaction:
-        yield
-        return
-    connection.execute(_SAVEPOINT)
-    try:
-        yield
-    except BaseException:
-        if connection.is_connected:
-            connection.execute(_ROLLBACK)
-            connection.execute(_RELEASE)
-        raise
-    connection.execute(_RELEASE)
-
-
 def _insert_chunk(
     connection: Connection,
     model: TableModel,
@@ -261,7 +252,7 @@ def _insert_chunk(
     """Insert blocks; what the database refuses is told by row, and an open transaction survives it."""
     is_one_statement = sum(map(len, blocks)) <= FEW and bool(blocks[0].names)
     try:
-        with guard(connection) if is_one_statement or connection.in_transaction else connection.transaction:
+        with nullcontext() if is_one_statement else connection.transaction:
             _send(connection, model, blocks, on_duplicate, between)
     except QueryError as error:
         if is_conflict(error):
@@ -351,5 +342,4 @@ def _insert_expression(
     connection = instance.connection
     query = compile_select(rows.node, names).text
     statement = statements.insert_query(model, names, query, on_duplicate)
-    with guard(connection):
-        connection.execute(statement, parameters(rows.values))
+    connection.execute(statement, parameters(rows.values))

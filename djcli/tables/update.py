@@ -11,7 +11,7 @@ from djcli.definition.model import TableModel
 from djcli.errors import DataJointError, MissingAttributeError, UnknownAttributeError
 from djcli.sql.insert import update_row
 from djcli.tables.encode import unknown
-from djcli.tables.insert import encode_rows, guard
+from djcli.tables.insert import encode_rows
 from djcli.tables.refused import shown
 
 
@@ -35,8 +35,7 @@ def update1(table: Any, row: object) -> None:
     else:
         parameters = {f"c{i}": encoded[name] for i, name in enumerate(names)}
         parameters |= {f"k{i}": value for i, value in enumerate(key)}
-        with guard(connection):
-            found = connection.execute(update_row(model, names, reset), parameters)
+        found = connection.execute(update_row(model, names, reset), parameters)
     if not found:
         raise DataJointError(
             f"{model.id}: there is no row with {shown(model.primary_key, key)} to update; insert it instead"

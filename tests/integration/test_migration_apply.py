@@ -46,7 +46,7 @@ def test_contents_are_inserted_updated_and_left_alone(instance: Instance) -> Non
     """What the database has beyond them is told; what they do not give is not compared."""
     migrate(instance, {"Method:lookup": (METHOD, METHODS)})
     query(instance, "UPDATE lab.\"#method\" SET note = 'mine'; INSERT INTO lab.\"#method\" VALUES ('z', 9)")
-    more = [*METHODS, {"method": "c", "level": 3}]
+    more = [*METHODS, {"method": "c", "level": 3}, METHODS[0]]
     done = migrate(instance, {"Method:lookup": (METHOD, more)})
     assert labels(done) == [
         "+ lab.Method: 1 row of contents missing: c",

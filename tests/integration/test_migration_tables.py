@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -19,7 +20,9 @@ from migrating import (
 )
 
 from djcli.catalog.introspect import load
+from djcli.definition.attribute import Attribute, Default
 from djcli.definition.model import TableId
+from djcli.definition.types import parse_type
 from djcli.errors import DataJointError, RefusedError, SelectionError
 from djcli.migration.alter import alter_table, alter_tables
 from djcli.migration.apply import apply
@@ -113,9 +116,7 @@ def test_a_selection_takes_along_what_its_changes_need(filled: Instance) -> None
 def test_tables_that_no_class_declares_follow_their_parents(filled: Instance) -> None:
     """Those of other schemas too: their columns get the enum's new type."""
     query(filled, "CREATE SCHEMA other; CREATE TABLE other.kind (sex lab.enum_959fbee7 PRIMARY KEY)")
-    [[labels_before]] = [
-        [row[0]] for row in query(filled, "SELECT count(*) FROM pg_type WHERE typname ~ '^enum_'")
-    ]
+    [(types_before,)] = query(filled, "SELECT count(*) FROM pg_type WHERE typname ~ '^enum_'")
     keyed = {"Sex": "sex : enum('M','F','U')", "Person": "-> Sex\nperson : int32"}
     apply(filled, edition(filled, keyed, "people"))
     query(filled, "INSERT INTO people.sex VALUES ('M'), ('F'); INSERT INTO people.person VALUES ('F', 1)")
@@ -131,7 +132,7 @@ def test_tables_that_no_class_declares_follow_their_parents(filled: Instance) ->
     with pytest.raises(DataJointError):
         query(filled, "INSERT INTO other.x VALUES ('F'), ('F')")
     assert query(filled, "SELECT sex::text FROM other.x ORDER BY 1") == [("M",), ("X",)]
-    assert query(filled, "SELECT count(*) FROM pg_type WHERE typname ~ '^enum_'") == [(labels_before + 1,)]
+    assert query(filled, "SELECT count(*) FROM pg_type WHERE typname ~ '^enum_'") == [(types_before + 1,)]
     assert query(filled, "SELECT count(*) FROM other.kind") == [(0,)], "its type is still there"
 
 
@@ -274,6 +275,24 @@ def test_a_job_queue_of_another_key_goes(filled: Instance) -> None:
     assert query(filled, """SELECT to_regclass('lab."~~mean"') IS NOT NULL""") == [(True,)]
     migrate(filled, {**renamed, "Subject": LAB["Subject"].replace("varchar(8)", "varchar(9)")})
     assert query(filled, """SELECT to_regclass('lab."~~mean"') IS NOT NULL""") == [(False,)]
+
+
+def test_hidden_columns_are_added_and_never_taken_away(filled: Instance) -> None:
+    """Job metadata comes with a setting; without it the columns stay, and are no difference."""
+    classes = {cls.class_label: cls for cls in edition(filled, LAB)}
+    model = classes["Sum"].class_model()
+    started = Attribute("_job_start_time", parse_type("datetime(3)"), nullable=True, comment="began")
+    version = Attribute("_job_version", parse_type("varchar(64)"), default=Default(""), comment="code")
+    classes["Sum"]._cached_model = replace(model, hidden=(started, version))  # what the setting does
+    done = apply(filled, list(classes.values()))
+    assert labels(done) == [
+        "+ lab.Sum: attribute _job_start_time = null : datetime(3)",
+        "+ lab.Sum: attribute _job_version = '' : varchar(64)",
+    ]
+    assert_settled(filled, list(classes.values()))
+    assert rows(filled, "__sum")[0][-2:] == (None, "")
+    migrate(filled, {**LAB, "Subject": LAB["Subject"].replace("varchar(8)", "varchar(9)")})
+    assert rows(filled, "__sum")[0][-2:] == (None, "")
 
 
 # ---- Python -----------------------------------------------------------------------------------------
