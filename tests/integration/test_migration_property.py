@@ -144,9 +144,9 @@ def pairs(draw: st.DrawFn) -> tuple[Definitions, Definitions]:
 
 def mixed(draw: st.DrawFn, one: str, other: str) -> str:
     """Return the first definition with some attributes as the other has them."""
-    key, _, below = one.partition("---\n")
-    lines = {line.split()[0]: line for line in below.splitlines()}
-    for line in other.partition("---\n")[2].splitlines():
+    key, _, below = one.partition("---")
+    lines = {line.split()[0]: line for line in below.strip().splitlines()}
+    for line in other.partition("---")[2].strip().splitlines():
         if line[0] in "xyz" and line[1] == " " and draw(st.booleans()):
             lines[line.split()[0]] = line
     return "\n".join([key.rstrip("\n"), "---", *lines.values()])
