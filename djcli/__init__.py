@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from djcli.tables.table import FreeTable, Table
     from djcli.tables.tiers import Lookup, Manual, Part
     from djcli.tables.universal import U
+    from djcli.tables.validate import ValidationResult
     from djcli.tables.virtual import VirtualModule, virtual_schema
 
 _HOMES = {
@@ -55,6 +56,7 @@ _HOMES = {
     "ThreadSafetyError": "djcli.errors",
     "Top": "djcli.tables.expression",
     "U": "djcli.tables.universal",
+    "ValidationResult": "djcli.tables.validate",
     "VirtualModule": "djcli.tables.virtual",
     "config": "djcli.settings",
     "conn": "djcli.tables.instance",
@@ -89,6 +91,7 @@ __all__ = [
     "ThreadSafetyError",
     "Top",
     "U",
+    "ValidationResult",
     "VirtualModule",
     "__version__",
     "config",
@@ -111,6 +114,10 @@ def __getattr__(name: str) -> Any:
     module, _, attribute = home.partition(":")
     found = import_module(module)
     value = found if attribute == "*" else getattr(found, attribute or name)
+    if name == "Schema":
+        # The planner takes a tenth of a second to import: Table.alter() loads it when it is called.
+        provide = import_module("djcli.tables.altering").provide
+        provide(lambda: import_module("djcli.migration.alter").alter_tables)
     globals()[name] = value
     return value
 

@@ -121,6 +121,8 @@ def _consent(plan: Plan, command: Sequence[str], *, allow_destructive: bool, yes
         other = ""
         if all(each.recomputable for each in plan.destructive):
             other = f", or compute again: {shlex.join([*command, '--recompute'])}"
+        elif any(isinstance(each.change, TableExtra) for each in plan.destructive):
+            other = f"; to leave undeclared tables alone: {shlex.join([*command, '--keep-extra'])}"
         raise RefusedError(
             f"{summary(plan)}; nothing was changed; to lose that data: {shlex.join([*command, *flags])}{other}"
         )

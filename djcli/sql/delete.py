@@ -48,10 +48,7 @@ def create_keys(keys: Iterable[KeySet]) -> sql.Composed:
     """Return the statements that make empty key sets."""
     create = sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT {}, 0 AS {} FROM {} WITH NO DATA")
     return script(
-        [
-            create.format(identifier(k.name), _names(k.columns), _SWEEP, identifier(*k.table))
-            for k in keys
-        ]
+        [create.format(identifier(k.name), _names(k.columns), _SWEEP, identifier(*k.table)) for k in keys]
     )
 
 
@@ -101,9 +98,7 @@ def reach_keys(key: KeySet, source: KeySet, pairs: Pairs, *, since: int, sweep: 
 def count_reached(reached: Iterable[tuple[TableId, KeySet, Pairs]]) -> sql.Composed:
     """Return the statement that counts rows of tables reached from key sets: one row, one number each."""
     counts = [
-        sql.SQL("(SELECT count(*) FROM {} AS t WHERE {})").format(
-            identifier(*table), _reached(source, pairs)
-        )
+        sql.SQL("(SELECT count(*) FROM {} AS t WHERE {})").format(identifier(*table), _reached(source, pairs))
         for table, source, pairs in reached
     ]
     return sql.SQL("SELECT ") + sql.SQL(", ").join(counts)

@@ -14,6 +14,7 @@ from djcli.errors import DataJointError
 from djcli.names import Tier, check_identifier, did_you_mean, display_name, split_table_name
 from djcli.sql import ddl
 from djcli.sql.statement import quoted_name
+from djcli.tables import altering
 from djcli.tables.consent import confirm, must_ask
 from djcli.tables.drop import plan_drop
 from djcli.tables.instance import Instance, default_instance
@@ -275,6 +276,10 @@ class Schema:
         catalog = self.instance.fresh_catalog(self.name)
         own = [table for table in catalog.pipeline_tables if table.schema == self.name]
         return list(catalog.graph.topological_order(own))
+
+    def alter(self, prompt: bool | None = None) -> object:
+        """Make the schema's tables in the database what their classes declare; see `Table.alter`."""
+        return altering.alter(self.instance, self.tables, prompt)
 
     def __iter__(self) -> Iterator[FreeTable]:
         return (FreeTable(self.connection, quoted_name(table)) for table in self._tables_in_database())

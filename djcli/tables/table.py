@@ -15,6 +15,7 @@ from djcli.errors import DataJointError
 from djcli.names import display_name
 from djcli.sql.insert import OnDuplicate
 from djcli.sql.statement import quoted_name
+from djcli.tables import altering
 from djcli.tables import delete as deleting
 from djcli.tables import drop as dropping
 from djcli.tables.binding import either
@@ -53,6 +54,31 @@ class Table(DefinedTable):
         if printout:
             sys.stdout.write(text + "\n")
         return text
+
+    @either
+    def alter(self, prompt: bool | None = None, context: Mapping[str, object] | None = None) -> object:
+        """Make the table in the database what the class declares, in one transaction.
+
+        Parameters
+        ----------
+        prompt
+            Whether to show what changes and ask before data is lost; by default the setting ``safemode``.
+        context
+            More names for the tables that the definition refers to.
+
+        Returns
+        -------
+        Plan
+            What was done; nothing if the answer was no.
+
+        Raises
+        ------
+        DataJointError
+            If a change is blocked, with the reason.
+        """
+        if context:
+            type(self).bound_schema().context.update(context)
+        return altering.alter(self.instance, [type(self)], prompt)
 
     @either
     def drop(self, prompt: bool | None = None, part_integrity: str = "enforce") -> None:

@@ -47,7 +47,9 @@ def test_the_tour_runs(folder: Path) -> None:
         assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
         told[command] = done.stdout
     assert "telomere" in told["djcli show Composition"]
-    assert told["djcli show Composition.Base -r name=telomere --format csv"].splitlines()[1] == "telomere,A,10"
+    assert (
+        told["djcli show Composition.Base -r name=telomere --format csv"].splitlines()[1] == "telomere,A,10"
+    )
     assert (folder / "my-lab" / "pipeline.svg").read_text().startswith("<?xml")
 
 

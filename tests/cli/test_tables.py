@@ -107,7 +107,7 @@ def test_apply_says_what_it_did_and_does_it_once(djcli: Run) -> None:
     before = djcli("diff", "--check")
     assert before.code == 4
     assert "+ zoo.Doubled.Step: the table does not exist yet" in before.out
-    assert "+ zoo.Animal: 3 rows of contents missing: a; b; c" in before.out
+    assert "  + 3 rows of contents missing: a; b; c" in before.out
     assert djcli("diff").code == 0
 
     first = djcli("apply")
@@ -130,12 +130,17 @@ def test_diff_tells_of_rows_and_tables_on_both_sides(djcli: Run, applied: Path, 
         connection.execute("DELETE FROM zoo.\"#animal\" WHERE name = 'b'")
         connection.execute("INSERT INTO zoo.\"#animal\" VALUES ('z', 1)")
         connection.execute("CREATE TABLE zoo.stray (a int PRIMARY KEY)")
-    changes = {change["change"]: change for change in json.loads(djcli("diff", "--format", "json").out)}
+    changes = {
+        change["change"]: change for change in json.loads(djcli("diff", "--format", "json").out)["changes"]
+    }
     assert changes["lookup-rows-missing"]["keys"] == [["b"]]
     assert changes["lookup-rows-extra"]["keys"] == [["z"]]
     assert changes["table-extra"]["table"] == "stray"
     assert djcli("diff", "--check").code == 4
-    assert djcli("apply").out == "inserted 1 row into zoo.Animal\n"
+    refused = djcli("apply")
+    assert refused.code == 3, "a table that only the database has would be dropped"
+    assert "--keep-extra" in refused.err
+    assert djcli("apply", "--keep-extra").out == "inserted 1 row into zoo.Animal\n"
     assert "stray" not in djcli("diff", "Animal").out
     assert djcli("diff", "Animal", "--check").code == 0, "rows beyond the contents are no work to be done"
     assert applied.is_dir()

@@ -111,7 +111,9 @@ def _check_canonical(name: str, stored: Any, fetched: Any) -> None:
     if name == "json":
         wanted = json.loads(stored)
         if isinstance(wanted, float):
-            fetched = float(fetched)  # jsonb keeps numbers, not Python's types: a large float comes back as int
+            fetched = float(
+                fetched
+            )  # jsonb keeps numbers, not Python's types: a large float comes back as int
         assert fetched == wanted or isinstance(fetched, (dict, list))
     elif name == "float32":
         assert repr(encoder("float32", "real")(fetched)) == repr(stored)
