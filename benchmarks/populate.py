@@ -2,10 +2,6 @@
 
 ``python benchmarks/populate.py [sessions [rounds]]`` prints, for each kind of make, the median of the ratios
 of several rounds, each of which runs both systems one after the other, and the statements that each key took.
-
-What keeps it from the limit: of the time of one SessionSummary key about a third is the user's own make
-(numpy on small arrays), a third is building the restriction and splitting fetched rows into arrays, and the
-rest is checking and encoding the row to insert; the database's share is under a tenth.
 """
 
 from __future__ import annotations
