@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ Query = sql.Composable | str
 
 _FETCH_SIZE = 5_000
 
+_COMMENTS = re.compile(r"--[^\n]*\n|/\*.*?\*/", re.DOTALL)
 _CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT", "END", "ABORT", "BEGIN", "START", "SET TRANSACTION")
 _GUARD = sql.SQL("SAVEPOINT djcli_statement")
 _UNGUARD = sql.SQL("RELEASE SAVEPOINT djcli_statement")
@@ -334,19 +336,24 @@ class Connection:
 
     def commit_transaction(self) -> None:
         """Commit what `start_transaction` began."""
-        self.execute(sql.SQL("COMMIT"))
-        self._depth = 0
+        try:
+            self.execute(sql.SQL("COMMIT"))
+        finally:
+            self._depth = 0
 
     def cancel_transaction(self) -> None:
         """Roll back what `start_transaction` began."""
-        self.execute(sql.SQL("ROLLBACK"))
-        self._depth = 0
+        try:
+            if self.is_connected:  # a lost session has rolled back already
+                self.execute(sql.SQL("ROLLBACK"))
+        finally:
+            self._depth = 0
 
 
 def _controls_transactions(statement: Query) -> bool:
     """Whether a statement is about transactions itself, so that a savepoint around it would undo it."""
     text = statement if isinstance(statement, str) else statement.as_string()
-    return text[:20].lstrip().upper().startswith(_CONTROL)
+    return _COMMENTS.sub("", text[:2_000]).lstrip()[:20].upper().startswith(_CONTROL)
 
 
 def _close(raw: psycopg.Connection, pid: int) -> None:

@@ -26,10 +26,11 @@ class AutoPopulate(Table):
     Attributes
     ----------
     populate_batch
-        How many keys one transaction may hold at most; 1 runs every make as it is written.
+        How many keys one transaction may hold at most; 1, the default, runs every make as it is written,
+        more fetches its reads ahead and gathers its writes.
     """
 
-    populate_batch: ClassVar[int | None] = None
+    populate_batch: ClassVar[int] = 1
     gathers_makes: ClassVar[bool] = False
 
     @classmethod
@@ -108,7 +109,7 @@ class AutoPopulate(Table):
         observer: Observer | None = None,
         batch: int | None = None,
     ) -> PopulateResult:
-        """Make the keys that are still to compute, each in a transaction of its own.
+        """Make the keys that are still to compute.
 
         Parameters
         ----------
@@ -127,8 +128,9 @@ class AutoPopulate(Table):
         observer
             Whoever wants to hear how it comes along.
         batch
-            How many keys one transaction may hold at most; 1 runs every make as it is written, in a
-            transaction of its own. The class attribute ``populate_batch`` says the same for good.
+            How many keys one transaction may hold at most. With 1 every make runs as it is written, in a
+            transaction of its own; with more, reads are fetched ahead and writes gathered, while every key
+            stays all or nothing. By default the class attribute ``populate_batch``, which is 1.
 
         Returns
         -------
@@ -162,9 +164,9 @@ class AutoPopulate(Table):
             not type(self).gathers_makes or make is AutoPopulate.make or inspect.isgeneratorfunction(make)
         )
         wanted = self.populate_batch if asked is None else asked
-        if wanted is not None and wanted < 1:
+        if wanted < 1:
             raise DataJointError(f"batch={wanted}: it must be at least 1")
-        return 1 if key_by_key else min(wanted or MAX_CLAIMS, MAX_CLAIMS)
+        return 1 if key_by_key else min(wanted, MAX_CLAIMS)
 
     @either
     def progress(self, *restrictions: object, display: bool = False) -> tuple[int, int]:

@@ -12,12 +12,10 @@ from typing import Any
 
 from psycopg import sql
 
-from djcli.algebra import conditions as c
-from djcli.algebra import nodes as n
 from djcli.algebra.relation import Node
 from djcli.algebra.restriction import AndList
 from djcli.database.failures import is_retriable
-from djcli.definition.model import TableId, TableModel
+from djcli.definition.model import TableModel
 from djcli.errors import DataJointError
 from djcli.populate.ahead import ReadAhead, Row
 from djcli.populate.gather import MAX_ROWS, Gathered, merged
@@ -28,7 +26,7 @@ from djcli.tables.insert import EncodedRow, send
 from djcli.tables.table import Table
 
 _SEQUENTIAL_SCANS_OFF = sql.SQL("SET LOCAL enable_seqscan = off")
-_SEQUENTIAL_SCANS_ON = sql.SQL("SET LOCAL enable_seqscan = on")
+_SEQUENTIAL_SCANS_ON = sql.SQL("SET LOCAL enable_seqscan TO DEFAULT")
 
 Make = Callable[[Key], None]
 
@@ -63,7 +61,6 @@ class Batch:
         self.keys = keys
         self.ahead = ahead
         self.waiting: dict[int, Gathered] = {}
-        self.waiting_tables: set[TableId] = set()
         self.waiting_rows = 0
         self.current = Gathered()
         self.place = 0
@@ -93,16 +90,31 @@ class Batch:
                 self.check_row_of_key()
                 self.end_key()
         except BaseException as error:
-            if is_retriable(error):
-                raise RetryBatchError(str(error)) from error
-            if isinstance(error, Exception):
-                self.try_current()
-            self.drop_key()
+            self.undo(error)
             if place not in self.refused:
                 raise
         else:
             if place in self.refused:  # make has swallowed the refusal
                 self.drop_key()
+
+    def undo(self, error: BaseException) -> None:
+        """Undo the running key after its make failed.
+
+        Raises
+        ------
+        RetryBatchError
+            If the transaction is at fault, or is lost while this goes on.
+        """
+        try:
+            if is_retriable(error):
+                raise error
+            if isinstance(error, Exception):
+                self.try_current()
+            self.drop_key()
+        except DataJointError as failure:
+            if is_retriable(failure):
+                raise RetryBatchError(str(failure)) from failure
+            raise
 
     def try_current(self) -> None:
         """Find out whether the rows of a failed make would have gone in: a refusal would have come first."""
@@ -134,7 +146,6 @@ class Batch:
         tables = self.current.tables
         if tables:
             self.waiting[self.place] = self.current
-            self.waiting_tables |= tables
         self.current = Gathered()
 
     def drop_key(self) -> None:
@@ -144,6 +155,7 @@ class Batch:
             self.own(sql.SQL("ROLLBACK TO SAVEPOINT djcli_key"))
             self.own(sql.SQL("RELEASE SAVEPOINT djcli_key"))
             self.direct = False
+            self.ahead.begin(self.keys)  # what was seen after a write that is undone now was never so
 
     # ---- what stands between make and the database --------------------------------------------------
 
@@ -151,23 +163,12 @@ class Batch:
         """Answer a query of make, from what was fetched ahead if possible."""
         if self.inside:
             return self.connection.rows(statement.text, params)
-        if node.tables & self.current.tables or (
-            node.tables & self.waiting_tables and not self.is_own_row(node)
-        ):
-            self.settle()
+        own = any(table == self.table.id or self.table.has_part(table) for table in node.tables)
+        if own or not self.gathers:
+            # Rows that wait may be among the answers, and what is seen inside a transaction of the user's may
+            # be rolled back: nothing of it is remembered.
+            return self.run_as_written(statement.text, params)
         return self.ahead.fetch(node, statement, params, self.place, self.run_as_written, self.run_guarded)
-
-    def is_own_row(self, node: Node) -> bool:
-        """Whether a query reads the computed tables by the whole running key alone.
-
-        Rows of other keys cannot be among the answers then.
-        """
-        if not (isinstance(node, n.Restrict) and isinstance(node.source, n.Base)):
-            return False
-        condition = node.condition
-        items = condition.items if isinstance(condition, c.All) else (condition,)
-        compared = {item.name for item in items if isinstance(item, c.Compare) and item.operator == "="}
-        return compared >= self.keys[self.place].keys()
 
     def run_as_written(self, text: str, params: Mapping[str, object]) -> list[Row]:
         """Run a query of make under its key's savepoint, because it may fail."""
@@ -255,20 +256,20 @@ class Batch:
                     raise
                 self.refused[self.place] = error
                 self.own(sql.SQL("ROLLBACK TO SAVEPOINT djcli_key"))
+                self.ahead.begin(self.keys)
                 raise KeyRefusedError from error
-            self.ahead.forget(tables)
+            self.waiting_rows = sum(gathered.count for gathered in self.waiting.values())
 
     def flush(self) -> None:
         """Send the rows of all finished keys; those that the database refuses are found and set aside."""
         if not self.waiting:
+            self.waiting_rows = 0
             return
         waiting, self.waiting = self.waiting, {}
         self.waiting_rows = 0
-        tables, self.waiting_tables = frozenset(self.waiting_tables), set()
         self.own(_SEQUENTIAL_SCANS_OFF)
         self.flush_some(list(waiting.items()))
         self.own(_SEQUENTIAL_SCANS_ON)
-        self.ahead.forget(tables)
 
     def flush_some(self, some: list[tuple[int, Gathered]]) -> None:
         """Send rows under a savepoint; when they are refused, send each half by itself."""

@@ -106,12 +106,13 @@ class _Run:
             return
         # Foreign-key checks may have kept a plan from when the tables were empty.
         self.connection.execute(sql.SQL("DISCARD PLANS"))
-        lost = 0
+        lost, calls = 0, self.calls
         while True:
             try:
                 self.stream_of_keys()
             except LostConnectionError:
-                lost += 1
+                lost = lost + 1 if self.calls == calls else 1
+                calls = self.calls
                 if lost == ATTEMPTS:
                     raise
             else:
@@ -287,16 +288,21 @@ class _Attempt:
             if tuple(key.values()) not in pending:
                 owner.options.observer.skipped(owner.label, key)
         last = self.ran - 1 if self.stop is not None else self.ran
+        unsettled: list[int] = []
         for place in range(last):
+            if place in self.batch.refused or place in self.errors:
+                unsettled.append(place)
+            else:
+                owner.calls += 1
+                owner.made(self.todo[place])
+        # What is committed is told first: an error may end the whole populate.
+        for place in unsettled:
             key = self.todo[place]
             if place in self.batch.refused:
                 owner.one_key(key)  # its own try and except see what they would have seen
-                continue
-            owner.calls += 1
-            if place in self.errors:
-                owner.failed(key, self.errors[place])
             else:
-                owner.made(key)
+                owner.calls += 1
+                owner.failed(key, self.errors[place])
         if self.stop is not None:
             raise self.stop
         return self.todo[self.ran :]

@@ -29,6 +29,11 @@ class Gathered:
         return len(kept) - before
 
     @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return sum(map(len, self.rows.values()))
+
+    @property
     def tables(self) -> frozenset[TableId]:
         """The tables that rows wait for."""
         return frozenset(table for table, rows in self.rows.items() if rows)

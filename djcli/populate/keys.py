@@ -84,6 +84,12 @@ def todo(table: Table, restrictions: Sequence[object] = ()) -> Todo:
     keys = source.proj()
     target = nodes.project(nodes.base(table.model), tuple(nodes.Column(n, n) for n in table.primary_key))
     shared = shared_attributes(keys.heading, target.heading, operation="restrict")
+    surplus = [name for name in keys.primary_key if name not in table.primary_key]
+    if shared and surplus:
+        raise DataJointError(
+            f"{table.class_name}.key_source has {', '.join(surplus)} in its key, which the table's key "
+            f"({', '.join(table.primary_key)}) lacks; leave it out with dj.U(…) & key_source"
+        )
     if not shared:
         own, theirs = ", ".join(table.primary_key), ", ".join(keys.primary_key)
         raise DataJointError(

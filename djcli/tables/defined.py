@@ -235,11 +235,13 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
     def _lookup(cls, text: str) -> object:
         schema = cls.bound_schema()
         module = sys.modules.get(cls.__module__)
+        other: object = None  # a namesake that is no table
         for names in (schema.context, vars(module) if module else {}, schema.class_names()):
             found = _follow(names, text)
-            if found is not None:
+            if isinstance(found, TableMeta):
                 return found
-        return None
+            other = other if found is None else found
+        return other
 
 
 def _follow(names: Mapping[str, object], text: str) -> object:

@@ -270,5 +270,59 @@ def test_a_batch_takes_few_statements(instance: Instance, statements: list[str])
     schema = make_schema("engine", [("parent", 0), ("trials", 0), ("detail", 2)])
     (schema.tables[4] & True).delete(prompt=False)
     statements.clear()
-    assert schema.tables[4].populate()["success_count"] == 200
+    assert schema.tables[4].populate(batch=1_000)["success_count"] == 200
     assert len(statements) < 0.5 * 200
+
+
+def test_a_make_that_reads_the_row_before_its_own(instance: Instance) -> None:  # noqa: ARG001
+    def outcome_of(batch: int) -> list[dict[str, Any]]:
+        schema = dj.Schema(f"running{batch}")
+
+        @schema
+        class Step(dj.Manual):
+            definition = "a : int32\nb : int32"
+
+        @schema
+        class Running(dj.Computed):
+            definition = "-> Step\n---\ntotal : int32"
+
+            def make(self, key: Key) -> None:
+                before = self & {**key, "b": key["b"] - 1}
+                self.insert1({**key, "total": key["b"] + sum(before.to_arrays("total").tolist())})
+
+        Step.insert((a, b) for a in range(4) for b in range(6))
+        Running.populate(batch=batch)
+        return Running.to_dicts(order_by="KEY")
+
+    assert outcome_of(1_000) == outcome_of(1)
+
+
+def test_what_a_failed_make_saw_is_not_remembered(instance: Instance) -> None:  # noqa: ARG001
+    def outcome_of(batch: int) -> list[dict[str, Any]]:
+        schema = dj.Schema(f"phantom{batch}")
+
+        @schema
+        class Step(dj.Manual):
+            definition = "a : int32"
+
+        @schema
+        class Log(dj.Manual):
+            definition = "line : int32"
+
+        @schema
+        class Seen(dj.Computed):
+            definition = "-> Step\n---\nlines : int32"
+
+            def make(self, key: Key) -> None:
+                Log.insert1({"line": key["a"]})
+                lines = len(Log())
+                if key["a"] % 2 == 0:
+                    raise ValueError(key)
+                self.insert1({**key, "lines": lines})
+
+        Step.insert((a,) for a in range(9))
+        len(Log())
+        Seen.populate(batch=batch, suppress_errors=True)
+        return Seen.to_dicts(order_by="KEY")
+
+    assert outcome_of(1_000) == outcome_of(1)
