@@ -11,6 +11,7 @@ from types import EllipsisType
 from djcli.algebra.heading import Heading
 from djcli.algebra.nodes import AnyColumn, Column, Computed, Reached
 from djcli.algebra.paths import read_path
+from djcli.algebra.words import check_fragment
 from djcli.errors import DataJointError
 from djcli.names import ATTRIBUTE_NAME
 
@@ -108,6 +109,7 @@ def _sorted_out(
         else:
             if _NAME.fullmatch(text) and text.lower() not in _CONSTANTS:
                 heading.check((text,))
+            check_fragment(source, one_value=True)
             new.append(Computed(name, source))
     return renamed, copied, new
 
@@ -143,6 +145,7 @@ def read_computed(named: Mapping[str, str]) -> tuple[Computed, ...]:
     """Translate named SQL alone, as ``dj.U(…).aggr`` takes it."""
     for name, source in named.items():
         check_new_name(name, source)
+        check_fragment(source, one_value=True)
     return tuple(Computed(name, text) for name, text in named.items())
 
 

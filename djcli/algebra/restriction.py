@@ -33,6 +33,7 @@ from djcli.algebra.paths import Path, head_of, read_path
 from djcli.algebra.records import records
 from djcli.algebra.relation import Node
 from djcli.algebra.semantics import shared_attributes
+from djcli.algebra.words import check_fragment
 from djcli.codecs.scalars import NO_MATCH, comparison_value
 from djcli.definition.types import AttributeType
 from djcli.errors import DataJointError
@@ -62,6 +63,11 @@ class Expression:
     def instance(self) -> Anything:
         """The database it is asked of."""
         raise NotImplementedError
+
+    @property
+    def unmatched(self) -> tuple[str, ...]:
+        """Keys of dict restrictions, at any depth, that had no effect because none was an attribute."""
+        return ()
 
 
 def same_database(one: Anything, other: Anything) -> bool:
@@ -156,7 +162,8 @@ class _Reader:
             case Mapping():
                 return _mapping(self.heading, cast(Mapping[object, object], given))
             case UniversalSet():
-                return Restriction(TRUE)
+                strange = not any(name in self.heading for name in given.names)
+                return Restriction(TRUE, unmatched=given.names if strange else ())
             case _:
                 return self._other(given)
 
@@ -190,7 +197,7 @@ class _Reader:
             semantic_check=self.semantic_check,
             itself=itself,
         )
-        return Restriction(Matches(given.node, shared), given.values)
+        return Restriction(Matches(given.node, shared), given.values, given.unmatched)
 
     def _any_of(self, items: Sequence[object]) -> Restriction:
         rows = _uniform_rows(self.heading, items)
@@ -229,6 +236,7 @@ def read_restriction(
 def _raw(text: str) -> Condition:
     if not text.strip():
         raise DataJointError("the restriction is an empty string: write a condition in SQL")
+    check_fragment(text)
     return Raw(text)
 
 

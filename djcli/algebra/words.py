@@ -9,6 +9,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from djcli.errors import DataJointError
+
+_TOKEN = re.compile(
+    r"""\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/|[(),]|;""",
+    re.DOTALL,
+)
+"""What matters for where a piece of SQL ends: quoted text and comments, which hide the rest, and brackets."""
+
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
@@ -16,3 +24,33 @@ _WORD = re.compile(r"[^\W\d]\w*")
 def words(text: str) -> frozenset[str]:
     """Return every word of a text, in lower case: the names of attributes it mentions are among them."""
     return frozenset(_WORD.findall(text.lower()))
+
+
+@lru_cache(maxsize=4096)
+def check_fragment(text: str, *, one_value: bool = False) -> None:
+    """Refuse SQL that does not stay within its own brackets, because it would change what stands around it.
+
+    Parameters
+    ----------
+    text
+        The user's own SQL.
+    one_value
+        Whether it must be a single value, without a comma outside brackets.
+
+    Raises
+    ------
+    DataJointError
+        Saying what is wrong.
+    """
+    depth = 0
+    for token in (match[0] for match in _TOKEN.finditer(text)):
+        if token == "(":
+            depth += 1
+        elif token == ")":
+            depth -= 1
+            if depth < 0:
+                raise DataJointError(f"the SQL {text!r} closes a bracket that it did not open")
+        elif token == "," and one_value and not depth:
+            raise DataJointError(f"the SQL {text!r} is several values; give each its own name")
+    if depth:
+        raise DataJointError(f"the SQL {text!r} leaves a bracket open")

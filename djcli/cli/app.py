@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from threading import current_thread, main_thread
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from djcli.cli import console
-from djcli.cli.failures import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, exit_code, explain
+from djcli.cli.failures import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, EXIT_TERMINATED, exit_code, explain
 from djcli.cli.options import (
     DbUrlOption,
     PipelineOption,
@@ -69,6 +71,9 @@ class LazyGroup(TyperGroup):
         except BrokenPipeError:
             console.close_stdout()
             raise typer.Exit(EXIT_BROKEN_PIPE) from None
+        except Terminated:
+            console.note("terminated")
+            raise typer.Exit(EXIT_TERMINATED) from None
         except KeyboardInterrupt:
             console.note("interrupted")
             raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -114,8 +119,19 @@ def root(
     """
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: the work ends as orderly as at Ctrl-C."""
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
+
+
 def run(args: Sequence[str]) -> int:
     """Run the command line with these arguments and return its exit code."""
+    if current_thread() is main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _terminate)
     try:
         typer.main.get_command(app).main(list(args), prog_name="djcli")
     except SystemExit as left:

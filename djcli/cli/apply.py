@@ -59,7 +59,7 @@ def apply(
     classes = work.select(tables)
     options = Options(
         whole_schemas=not tables,
-        keep_extra=keep_extra,
+        keep_extra=keep_extra or not work.is_whole,
         renames=tuple(rename or ()),
         recompute=recompute,
         exact=exact,

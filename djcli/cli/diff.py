@@ -72,7 +72,7 @@ def diff(
         work.pipelines.require_complete("checking all pipelines")
     options = Options(
         whole_schemas=not tables,
-        keep_extra=keep_extra,
+        keep_extra=keep_extra or not work.is_whole,
         renames=tuple(rename or ()),
         recompute=recompute,
         exact=exact,

@@ -11,6 +11,7 @@ EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_PENDING = 4
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 EXIT_BROKEN_PIPE = 141
 """What a shell reports of a program that SIGPIPE ended."""
 
@@ -32,7 +33,8 @@ def explain(error: BaseException, *, verbose: bool = False) -> str:
     link: BaseException | None = error
     while link is not None:
         text = _words(link)
-        if not any(text in part for part in parts):
+        told = str(link).strip()
+        if not any(text in part or (told and told in part) for part in parts):
             parts.append(text)
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     line = ": ".join(parts)

@@ -126,7 +126,7 @@ def count(option: str, text: str | None) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"\d+", text.strip()):
-        raise typer.BadParameter(f"{text!r} is not a whole number", param_hint=option)
+        raise typer.BadParameter(f"{text!r} is no whole number from zero up", param_hint=option)
     return int(text)
 
 

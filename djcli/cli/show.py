@@ -58,7 +58,11 @@ def show(
             shown = [[_shown(rows.heading[name], row[name]) for name in names] for row in fetched]
             console.table(names, shown)
             total = len(rows) if len(fetched) == most else len(fetched)
-            console.note(f"{len(fetched)} of {total} rows" if total > len(fetched) else f"{total} rows")
+            console.note(
+                f"{len(fetched)} of {total} rows"
+                if total > len(fetched)
+                else f"{total} row" + "s" * (total != 1)
+            )
 
 
 def _shown(attribute: HeadingAttribute, value: object) -> object:

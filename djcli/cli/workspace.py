@@ -65,6 +65,8 @@ class Workspace:
 
     instance: Instance
     pipelines: Pipelines
+    is_whole: bool = True
+    """Whether these are all pipelines of the project; else tables that none of them declares may be others'."""
 
     def select(self, names: Sequence[str] | None) -> list[type[Table]]:
         """Return the tables named; with no name, all of them.
@@ -125,4 +127,4 @@ def open_workspace(ctx: typer.Context) -> Workspace:
     pipelines = load_pipelines(shared(ctx).pipelines)
     for failure in pipelines.failures:
         console.warn(f"{failure}")
-    return Workspace(instance, pipelines)
+    return Workspace(instance, pipelines, not (shared(ctx).pipelines or pipelines.failures))

@@ -122,9 +122,12 @@ class _Resolution:
             return self.own_key
         try:
             return self.find_parent(spec.parent)
+        except DefinitionError as error:
+            if error.table:  # the parent's own mistake, which knows its place
+                raise
+            raise self.parsed.error(error.message, spec) from error
         except DataJointError as error:
-            message = error.message if isinstance(error, DefinitionError) else str(error)
-            raise self.parsed.error(message, spec) from error
+            raise self.parsed.error(str(error), spec) from error
 
     def is_self(self, text: str) -> bool:
         parts = split_table_name(self.table.name)

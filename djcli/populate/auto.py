@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
 from djcli.definition.model import TableModel
-from djcli.errors import DataJointError
+from djcli.errors import DataJointError, DefinitionError
 from djcli.names import Tier
 from djcli.populate.bar import TextBar
 from djcli.populate.claims import MAX_CLAIMS
@@ -39,14 +39,14 @@ class AutoPopulate(Table):
 
         Raises
         ------
-        DataJointError
+        DefinitionError
             Naming the attribute.
         """
         inherited = {own for key in model.foreign_keys if key.in_key for own in key.attributes}
         for name in model.primary_key:
             if name not in inherited:
-                raise DataJointError(
-                    f"{cls.class_label}: primary-key attribute {name!r} belongs to no foreign key, but what a "
+                raise DefinitionError(
+                    f"primary-key attribute {name!r} belongs to no foreign key, but what a "
                     f"computed table computes is told by the tables it refers to: put {name!r} below --- "
                     "or into a part table"
                 )

@@ -12,7 +12,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
-from djcli.errors import PipelineError
+from djcli.errors import DefinitionError, PipelineError
 from djcli.project.sources import ModuleSource, find_sources, put_on_path
 from djcli.tables.schema import Schema
 from djcli.tables.table import Table
@@ -32,6 +32,8 @@ class LoadFailure:
         where = self.file + (f", line {self.line}" if self.line else "")
         kind = type(self.error).__name__
         reason = self.error.msg if isinstance(self.error, SyntaxError) else str(self.error)
+        if not isinstance(self.error, DefinitionError):  # which shows the line with a caret below it
+            reason = " ".join(reason.split())
         return f"cannot import pipeline module {self.module}: {where}: {kind}" + (
             f": {reason}" if reason else ""
         )

@@ -192,7 +192,10 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
             advice = None if attribute.inherited else native_warning(attribute.type)
             if advice is not None:
                 logger.warning("%s: attribute %r: %s", model.id, attribute.name, advice)
-        return cls.check_model(model)
+        try:
+            return cls.check_model(model)
+        except DefinitionError as error:
+            raise error.with_table(cls.class_label) from None
 
     @classmethod
     def check_model(cls, model: TableModel) -> TableModel:

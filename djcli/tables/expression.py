@@ -108,6 +108,19 @@ class QueryExpression(Results, Expression):
         restricted._restrictions = self._restrictions
         return restricted
 
+    @staticmethod
+    def noted(instance: Instance, node: Node, source: Expression) -> QueryExpression:
+        """Return a query made of another expression; its restrictions without effect stay on record."""
+        made = QueryExpression(instance, node, source.values)
+        made._unmatched = source.unmatched
+        return made
+
+    def _derived(self, node: Node, values: Values, *others: Expression) -> QueryExpression:
+        """Return a query made of this expression and others; restrictions without effect stay on record."""
+        derived = QueryExpression(self.instance, node, values)
+        derived._unmatched = self._unmatched + tuple(name for other in others for name in other.unmatched)
+        return derived
+
     def _noting(self, given: object) -> Self:
         """Note how this expression was restricted, for messages and `restriction`."""
         self._restrictions = (*self._restrictions, given)
@@ -245,7 +258,7 @@ class QueryExpression(Results, Expression):
                 "by the left; swap the two, or use an inner join"
             )
         node = nodes.join(self.node, given.node, shared, left=left)
-        return QueryExpression(self.instance, node, self.values + given.values)
+        return self._derived(node, self.values + given.values, given)
 
     @either
     def extend(self, other: object, semantic_check: bool = True) -> QueryExpression:
@@ -268,7 +281,7 @@ class QueryExpression(Results, Expression):
             )
         if mine.secondary or theirs.secondary:
             self._shared(given)
-        return QueryExpression(self.instance, nodes.union(self.node, given.node), self.values + given.values)
+        return self._derived(nodes.union(self.node, given.node), self.values + given.values, given)
 
     # ---- projection ---------------------------------------------------------------------------------
 
@@ -290,7 +303,7 @@ class QueryExpression(Results, Expression):
             For unknown attributes, an excluded key attribute, or a name given twice.
         """
         kept = read_projection(self.heading, attributes, named)
-        return QueryExpression(self.instance, nodes.project(self.node, kept), self.values)
+        return self._derived(nodes.project(self.node, kept), self.values)
 
     @either
     def aggr(
@@ -323,7 +336,7 @@ class QueryExpression(Results, Expression):
         shared = self._shared(given, "aggregate")
         kept = read_aggregation(self.heading, attributes, named)
         node = nodes.aggregate(self.node, given.node, shared, kept, drop_unmatched=exclude_nonmatching)
-        return QueryExpression(self.instance, node, self.values + given.values)
+        return self._derived(node, self.values + given.values, given)
 
     aggregate = aggr
 

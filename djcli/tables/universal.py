@@ -43,7 +43,7 @@ class U(UniversalSet):
 
     def __and__(self, table: object) -> QueryExpression:
         given, instance = self._expression(table)
-        return QueryExpression(instance, nodes.group(given.node, self.names), given.values)
+        return QueryExpression.noted(instance, nodes.group(given.node, self.names), given)
 
     def aggr(self, table: object, **named: str) -> QueryExpression:
         """Return values computed over the rows of `table` grouped by the attributes.
@@ -64,7 +64,7 @@ class U(UniversalSet):
             if name in self.names:
                 raise DataJointError(f"{self!r}.aggr: {name!r} is an attribute of the key already")
         node = nodes.group(given.node, self.names, read_computed(named))
-        return QueryExpression(instance, node, given.values)
+        return QueryExpression.noted(instance, node, given)
 
     aggregate = aggr
 

@@ -124,13 +124,16 @@ def test_a_server_that_stays_away_is_one_clear_line(project: Path, servers: Serv
     assert "--db-url" in err
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_so(project: Path, database_url: str) -> None:
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_what_is_done_and_says_so(
+    project: Path, database_url: str, number: signal.Signals, exit_code: int
+) -> None:
     assert finish(start(project, "apply", "--db-url", database_url))[0] == 0
     populate = start(project, "populate", "--db-url", database_url)
     wait_for(lambda: calls(project) == ["0", "1", "2"])
-    populate.send_signal(signal.SIGINT)
+    populate.send_signal(number)
     code, out, err = finish(populate)
-    assert code == 130
+    assert code == exit_code
     assert "2 made" in out
     assert "Traceback" not in err
     progress = finish(start(project, "progress", "--format", "json", "--db-url", database_url))[1]
