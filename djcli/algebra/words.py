@@ -12,7 +12,7 @@ from functools import lru_cache
 from djcli.errors import DataJointError
 
 _TOKEN = re.compile(
-    r"""\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/|[(),]|;""",
+    r"""\$(\w*)\$.*?\$\1\$|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|[(),]|;""",
     re.DOTALL,
 )
 """What matters for where a piece of SQL ends: quoted text and comments, which hide the rest, and brackets."""

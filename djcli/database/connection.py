@@ -8,6 +8,7 @@ import re
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any, Protocol, Self, cast
 
 import psycopg
@@ -17,7 +18,7 @@ from psycopg.rows import dict_row
 
 from djcli.database.embedded import EmbeddedServer
 from djcli.database.failures import translate
-from djcli.errors import DataJointError, LostConnectionError, ServerError
+from djcli.errors import DataJointError, LostConnectionError, ServerError, ThreadSafetyError
 from djcli.settings import DatabaseTarget, without_password
 from djcli.sql.statement import Params
 
@@ -59,6 +60,8 @@ class Connection:
     ----------
     observers
         Called with the text of every statement before it runs.
+    rewrite
+        Applied to the text of compiled statements before they run.
     guards
         Whether statements inside a transaction get savepoints of their own.
 
@@ -72,10 +75,12 @@ class Connection:
         self.target = target
         self.observers: list[Callable[[str], None]] = []
         self.gate: Gate | None = None
+        self.rewrite: Callable[[str], str] | None = None
         self.guards = True
         self._raw: psycopg.Connection | None = None
         self._pid = 0
         self._depth = 0
+        self._thread = 0
 
     def __repr__(self) -> str:
         state = "open" if self.is_connected else "not connected"
@@ -174,6 +179,7 @@ class Connection:
 
         Inside a transaction the statement gets a savepoint, so that its failure leaves the transaction usable.
         """
+        self._check_thread()
         raw = self.raw
         if self.observers:
             text = statement if isinstance(statement, str) else statement.as_string()
@@ -182,7 +188,12 @@ class Connection:
         with _translated():
             in_transaction = raw.info.transaction_status is TransactionStatus.INTRANS
             if not (self.guards and in_transaction) or _controls_transactions(statement):
-                yield raw
+                try:
+                    yield raw
+                except psycopg.Error:
+                    if raw.info.transaction_status is TransactionStatus.ACTIVE:
+                        raw.close()  # left in the middle of a COPY, which nobody can end
+                    raise
                 return
             raw.execute(_GUARD)
             try:
@@ -193,8 +204,16 @@ class Connection:
                 raise
             raw.execute(_UNGUARD)
 
+    def _check_thread(self) -> None:
+        if self._depth and self._thread != get_ident():
+            raise ThreadSafetyError(
+                "another thread has a transaction open on this connection: give each thread a Connection of its own"
+            )
+
     def _execute(self, statement: Query, params: Params | None, cursor: psycopg.Cursor[Any]) -> None:
-        text = statement.encode() if isinstance(statement, str) else statement
+        text: bytes | sql.Composable = statement if isinstance(statement, sql.Composable) else b""
+        if isinstance(statement, str):
+            text = (self.rewrite(statement) if self.rewrite is not None else statement).encode()
         cursor.execute(cast(sql.SQL, text), {} if params is None else params)
 
     def rows(self, statement: Query, params: Params | None = None) -> list[tuple[Any, ...]]:
@@ -285,7 +304,9 @@ class Connection:
         """
         if self.gate is not None:
             self.gate.before_transaction()
+        self._check_thread()
         raw = self.raw
+        self._thread = get_ident()
         self._depth += 1
         try:
             with _translated(), raw.transaction():
@@ -332,6 +353,7 @@ class Connection:
         if self.in_transaction:
             raise DataJointError("a transaction is open already; nest with `with connection.transaction`")
         self.execute(sql.SQL("BEGIN"))
+        self._thread = get_ident()
         self._depth += 1
 
     def commit_transaction(self) -> None:

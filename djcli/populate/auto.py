@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
-from djcli.definition.model import TableModel
-from djcli.errors import DataJointError, DefinitionError
+from djcli.definition.specs import AttributeSpec
+from djcli.errors import DataJointError
 from djcli.names import Tier
 from djcli.populate.bar import TextBar
 from djcli.populate.claims import MAX_CLAIMS
@@ -34,23 +34,22 @@ class AutoPopulate(Table):
     gathers_makes: ClassVar[bool] = False
 
     @classmethod
-    def check_model(cls, model: TableModel) -> TableModel:
-        """Refuse a primary-key attribute that no foreign key brings: nothing would say which values to make.
+    def parse(cls) -> None:
+        """Read the definition; its primary key must consist of foreign keys, which say what to compute.
 
         Raises
         ------
         DefinitionError
-            Naming the attribute.
+            Naming a primary-key attribute that no foreign key brings, with its line.
         """
-        inherited = {own for key in model.foreign_keys if key.in_key for own in key.attributes}
-        for name in model.primary_key:
-            if name not in inherited:
-                raise DefinitionError(
-                    f"primary-key attribute {name!r} belongs to no foreign key, but what a "
-                    f"computed table computes is told by the tables it refers to: put {name!r} below --- "
-                    "or into a part table"
-                )
-        return model
+        super().parse()
+        for item in cls._parsed.primary if cls._parsed is not None else ():
+            if isinstance(item, AttributeSpec) and cls._parsed is not None:
+                raise cls._parsed.error(
+                    f"primary-key attribute {item.name!r} belongs to no foreign key, but what a computed table "
+                    f"computes is told by the tables it refers to: put {item.name!r} below --- or into a part table",
+                    item,
+                ).with_table(cls.class_label)
 
     @property
     def key_source(self) -> QueryExpression:

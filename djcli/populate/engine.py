@@ -13,7 +13,7 @@ from psycopg import sql
 
 from djcli.algebra.restriction import AndList
 from djcli.database.failures import is_retriable
-from djcli.errors import DataJointError, LostConnectionError
+from djcli.errors import DataJointError, IntegrityError, LostConnectionError
 from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch, RetryBatchError
 from djcli.populate.claims import MAX_CLAIMS, claim, lock_number, release
@@ -210,8 +210,15 @@ class _Run:
         self.result["success_count"] += 1
         self.options.observer.done(self.label, key)
 
+    def has_left(self, key: Key) -> bool:
+        """Whether a key is no longer one to compute, because its parents went meanwhile."""
+        return not (self.work.source & AndList([key]))
+
     def failed(self, key: Key, error: BaseException) -> None:
         self.failed_keys.add(tuple(key.values()))
+        if isinstance(error, IntegrityError) and self.has_left(key):
+            self.options.observer.skipped(self.label, key)
+            return
         self.options.observer.failed(self.label, key, error)
         if not self.options.suppress_errors:
             shown = ", ".join(f"{name}={value}" for name, value in key.items())

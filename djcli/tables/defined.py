@@ -192,14 +192,6 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
             advice = None if attribute.inherited else native_warning(attribute.type)
             if advice is not None:
                 logger.warning("%s: attribute %r: %s", model.id, attribute.name, advice)
-        try:
-            return cls.check_model(model)
-        except DefinitionError as error:
-            raise error.with_table(cls.class_label) from None
-
-    @classmethod
-    def check_model(cls, model: TableModel) -> TableModel:
-        """Refuse a model that the tier does not allow; tiers extend it."""
         return model
 
     @classmethod

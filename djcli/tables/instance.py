@@ -14,6 +14,7 @@ from djcli.errors import DataJointError, MissingTableError
 from djcli.names import did_you_mean
 from djcli.settings import DatabaseTarget, database_target
 from djcli.sql.statement import Statement
+from djcli.tables.enums import EnumNames
 
 
 class TableClass(Protocol):
@@ -68,6 +69,7 @@ class Instance:
         self.interceptor: Interceptor | None = None
         self._target = target
         self._connection: Connection | None = None
+        self._enums: EnumNames | None = None
         self.known: set[TableId] = set()
         self._catalogs: dict[str, Catalog] = {}
 
@@ -75,18 +77,31 @@ class Instance:
     def connection(self) -> Connection:
         """The connection; making this object opens nothing."""
         if self._connection is None:
-            self._connection = Connection(self._target or database_target())
+            self._take(Connection(self._target or database_target()))
+        assert self._connection is not None
         return self._connection
 
     @connection.setter
     def connection(self, connection: Connection) -> None:
-        self._connection = connection
+        self._take(connection)
         self.forget()
+
+    def _take(self, connection: Connection) -> None:
+        self._connection = connection
+        self._enums = connection.rewrite = EnumNames(connection, self)
+
+    def known_models(self) -> list[TableModel]:
+        """Return the tables of those classes that were used, and of all schemas that were read."""
+        found = (getattr(cls, "_cached_model", None) for cls in self.classes.values())
+        models = [model for model in found if isinstance(model, TableModel)]
+        return models + [model for catalog in self._catalogs.values() for model in catalog.tables.values()]
 
     def forget(self) -> None:
         """Forget what is known of the database, because it may have changed."""
         self.known.clear()
         self._catalogs.clear()
+        if self._enums is not None:
+            self._enums.forget()
 
     def catalog(self, schema: str) -> Catalog:
         """Return what the database says of a schema, read once."""

@@ -153,7 +153,7 @@ class Schema:
                 f"{cls.__name__} is a part: nest it in its master's class instead of decorating it"
             )
         self.context |= dict(context or {})
-        self._add(cls)
+        family: list[type[Table]] = [cls]
         for name, part in list(vars(cls).items()):
             if isinstance(part, type) and issubclass(part, Part):
                 if any(isinstance(v, type) and issubclass(v, Part) for v in vars(part).values()):
@@ -161,14 +161,20 @@ class Schema:
                         f"{cls.__name__}.{name} has a part of its own; a part cannot have parts"
                     )
                 part.master = cls
-                self._add(part)
+                family.append(part)
+        for member in family:
+            self._prepare(member)
+        for member in family:  # none of them is known before all of them are sound
+            self._add(member)
         return cls
 
-    def _add(self, cls: type[Table]) -> None:
+    def _prepare(self, cls: type[Table]) -> None:
         cls.schema = self
         if cls.definition is None:
             raise DataJointError(f'class {cls.__qualname__} has no definition: write definition = """…"""')
         cls.parse()
+
+    def _add(self, cls: type[Table]) -> None:
         if self.is_activated():
             self.instance.register(cls, cls.class_id())
         self._tables[cls.class_label] = cls

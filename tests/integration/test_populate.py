@@ -1,6 +1,7 @@
 """Populate: what is computed, what happens when a make fails, and how it is told."""
 
 import multiprocessing
+from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
@@ -247,10 +248,51 @@ def test_a_key_of_its_own_in_a_computed_table_is_refused(instance: Instance) -> 
         def make(self, key: Key) -> None:
             raise AssertionError(key)
 
-    lab.schema(Own)
-    with pytest.raises(dj.DataJointError, match="primary-key attribute 'step' belongs to no foreign key"):
-        Own.populate()
+    with pytest.raises(
+        dj.DataJointError, match=r"Own: line 3, column .*: primary-key attribute 'step' belongs"
+    ):
+        lab.schema(Own)
+    assert Own not in lab.schema.tables
+    assert lab.Double.populate()["success_count"] == 1, "the others are none the worse for it"
     assert instance.create_tables
+
+
+def test_a_key_whose_parent_went_meanwhile_is_passed_over(lab: Lab, instance: Instance) -> None:
+    def make(self: Any, key: Key) -> None:
+        if key["subject_id"] == 2:
+            with Instance(instance.connection.target).connection as other:
+                other.rows("DELETE FROM lab.subject WHERE subject_id = 2")
+        self.insert1({**key, "twice": 0.0})
+
+    lab.Double.make = make
+    recorder = Recorder()
+    assert lab.Double.populate(observer=recorder) == {"success_count": 4, "error_list": []}
+    assert ("skipped", "Double", 2) in recorder.told
+
+
+def test_a_thread_keeps_out_of_anothers_transaction(lab: Lab, instance: Instance) -> None:
+    told: list[str] = []
+
+    def intrude() -> None:
+        try:
+            lab.Subject.insert1({"subject_id": 99, "weight": 0})
+        except dj.ThreadSafetyError as error:
+            told.append(str(error))
+
+    with instance.connection.transaction:
+        thread = Thread(target=intrude)
+        thread.start()
+        thread.join()
+    assert told == [
+        "another thread has a transaction open on this connection: give each thread a Connection of its own"
+    ]
+    assert len(lab.Subject & {"subject_id": 99}) == 0
+
+
+def test_a_copy_that_nobody_reads_does_not_wedge_the_connection(instance: Instance) -> None:
+    with pytest.raises(dj.DataJointError):
+        instance.connection.query("COPY (SELECT 1) TO STDOUT")
+    assert instance.connection.query("SELECT 1") == [(1,)]
 
 
 def test_pending_keys_and_progress_take_one_statement_each(lab: Lab, statements: list[str]) -> None:
