@@ -35,6 +35,14 @@ class Scan(dj.Manual):
     gain = null : float32
     rate : decimal(6,3)
     good : bool
+    tiny : int8
+    small : int16
+    big : int64
+    wide : float64
+    code : char(4)
+    at : datetime(3)
+    meta : json
+    raw : bytes
     """
 
 
@@ -65,12 +73,25 @@ class Mean(dj.Computed):
 
 def fill(first):
     Scan.insert(
-        {"scan": i, "frames": np.arange(6.0).reshape(2, 3) + i, "taken": "2026-01-05", "rate": 1.5, "good": i % 2 == 0}
+        {"scan": i, "frames": np.arange(6.0).reshape(2, 3) + i, "taken": "2026-01-05", "rate": 1.5, "good": i % 2 == 0,
+         "tiny": -i, "small": 300 + i, "big": 2**40 + i, "wide": i / 3, "code": "ab", "at": "2026-01-05 06:07:08.125",
+         "meta": {"a": [i, None, "x"]}, "raw": bytes([i, 255])}
         for i in range(first, first + 3)
     )
 
 
+PLAIN = ("scan", "taken", "gain", "rate", "good", "tiny", "small", "big", "wide", "code", "at", "meta")
+
+
 def told():
+    scans = [
+        [*(str(row[name]).strip() for name in PLAIN), list(bytes(row["raw"]))]
+        for row in Scan().to_dicts(order_by="scan")
+    ]
+    return [scans, *made()]
+
+
+def made():
     return [
         [int(row["scan"]), row["method"], float(row["mean"]), [int(n) for n in row["shape"]]]
         for row in Mean().to_dicts(order_by=("scan", "method"))
@@ -126,13 +147,15 @@ def ours() -> dict[str, Any]:
 
 
 def test_what_they_declared_is_populated_here(instance: Instance, database_url: str) -> None:
-    assert theirs(database_url, first=0, populate=False) == []
+    assert len(theirs(database_url, first=0, populate=False)[0]) == 3
     space = ours()
     assert space["Mean"].progress() == (6, 6)
     assert space["Mean"].populate()["success_count"] == 6
     here = space["told"]()
-    assert here[0] == [0, "left", -2.5, [2, 3]]
-    assert theirs(database_url, first=10, populate=True)[:6] == here[:6]
+    assert here[1] == [0, "left", -2.5, [2, 3]]
+    there = theirs(database_url, first=10, populate=True)
+    assert there[0][:3] == here[0]
+    assert there[1:7] == here[1:7]
     instance.forget()
     assert space["Mean"].progress() == (0, 12)
 
