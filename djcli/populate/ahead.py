@@ -119,13 +119,6 @@ class ReadAhead:
             return NO_MATCH
         return comparison_value(kind.name, kind.column, kind.args, kind.labels, value)
 
-    def forget(self, tables: frozenset[TableId]) -> None:
-        """Drop what was fetched from tables, because they were written to."""
-        for plan in self.plans.values():
-            if plan.tables & tables:
-                plan.rows.clear()
-        self.constants = {k: v for k, v in self.constants.items() if not v[0] & tables}
-
     def fetch(
         self,
         node: Node,

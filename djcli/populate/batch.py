@@ -68,7 +68,6 @@ class Batch:
         self.gathers = True
         self.depth = 0
         self.refused: dict[int, BaseException] = {}
-        self.sent: set[int] = set()
         ahead.begin(keys)
 
     # ---- one key ------------------------------------------------------------------------------------
@@ -142,7 +141,6 @@ class Batch:
             self.send_current()
             self.own(sql.SQL("RELEASE SAVEPOINT djcli_key"))
             self.direct = False
-            self.sent.add(self.place)
         tables = self.current.tables
         if tables:
             self.waiting[self.place] = self.current
@@ -290,7 +288,6 @@ class Batch:
             self.flush_some(some[half:])
             return
         self.own(sql.SQL("RELEASE SAVEPOINT djcli_flush"))
-        self.sent.update(place for place, _ in some)
 
     def send(self, many: Sequence[Gathered]) -> None:
         """Insert gathered rows, the table's before those of its parts."""

@@ -70,11 +70,6 @@ def drop_tables(tables: Iterable[TableId]) -> list[sql.Composed]:
     return [statement("DROP TABLE {}", sql.SQL(", ").join(names))] if names else []
 
 
-def create_table(model: TableModel, existing: Existing | None = None) -> list[sql.Composed]:
-    """Return the statements that create one table; see `create_tables`."""
-    return create_tables([model], existing)
-
-
 def create_tables(models: Iterable[TableModel], existing: Existing | None = None) -> list[sql.Composed]:
     """Return the statements that create tables with their enum types, indexes and comments.
 
