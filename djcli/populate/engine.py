@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
@@ -17,6 +16,7 @@ from djcli.errors import DataJointError, IntegrityError, LostConnectionError
 from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch, RetryBatchError
 from djcli.populate.claims import MAX_CLAIMS, claim, lock_number, release
+from djcli.populate.feed import Feed, KeyStream
 from djcli.populate.keys import Todo, todo
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
 from djcli.populate.runner import Outcome, call_make, make_key
@@ -46,7 +46,9 @@ class Options:
     batch: int = MAX_CLAIMS
 
 
-def populate(table: Table, restrictions: Sequence[object], options: Options) -> PopulateResult:
+def populate(
+    table: Table, restrictions: Sequence[object], options: Options, feed: Feed | None = None
+) -> PopulateResult:
     """Make the pending keys of a table.
 
     Parameters
@@ -57,6 +59,8 @@ def populate(table: Table, restrictions: Sequence[object], options: Options) -> 
         Restrictions of its key source, all of which must hold.
     options
         How to go about it.
+    feed
+        Where the keys come from; by default a stream of all that are pending.
 
     Returns
     -------
@@ -74,11 +78,17 @@ def populate(table: Table, restrictions: Sequence[object], options: Options) -> 
         raise DataJointError(f"max_calls={options.max_calls}: it must not be negative")
     classes = table.instance.classes
     ensure(table.instance, [other for other in classes if other.schema == table.id.schema])
-    run = _Run(table, todo(table, restrictions), options)
+    work = todo(table, restrictions)
+    run = _Run(table, work, options)
     try:
-        run.all_keys()
+        pending = len(work.pending)
+        if options.max_calls is not None:
+            pending = min(pending, options.max_calls)
+        options.observer.begin(run.label, pending)
+        if pending:
+            run.all_keys(KeyStream(work) if feed is None else feed)
     finally:
-        options.observer.end(table.class_label)
+        options.observer.end(run.label)
     return run.result
 
 
@@ -97,51 +107,33 @@ class _Run:
         self.ahead = ReadAhead(work.pending.heading)
         self.size = min(FIRST_BATCH, options.batch)
 
-    def all_keys(self) -> None:
-        pending = len(self.work.pending)
-        if self.options.max_calls is not None:
-            pending = min(pending, self.options.max_calls)
-        self.options.observer.begin(self.label, pending)
-        if not pending:
-            return
+    def all_keys(self, feed: Feed) -> None:
+        """Make the keys that the feed gives, going on when the connection was lost."""
         # Foreign-key checks may have kept a plan from when the tables were empty.
         self.connection.execute(sql.SQL("DISCARD PLANS"))
         lost, calls = 0, self.calls
         while True:
             try:
-                self.stream_of_keys()
+                self.keys_of(feed)
             except LostConnectionError:
                 lost = lost + 1 if self.calls == calls else 1
                 calls = self.calls
                 if lost == ATTEMPTS:
                     raise
+                feed.restart(self.failed_keys)
             else:
                 return
 
-    def stream_of_keys(self) -> None:
-        """Take keys from the stream, batch by batch, until there are none or enough calls were made."""
-        stream = self.pending_keys()
-        waiting: deque[Key] = deque()
+    def keys_of(self, feed: Feed) -> None:
+        """Take keys batch by batch, until there are none or enough calls were made."""
         while self.calls != self.options.max_calls:
             wanted = self.size
             if self.options.max_calls is not None:
                 wanted = min(wanted, self.options.max_calls - self.calls)
-            while len(waiting) < wanted:
-                key = next(stream, None)
-                if key is None:
-                    break
-                waiting.append(key)
-            if not waiting:
+            keys = feed.take(wanted)
+            if not keys:
                 return
-            keys = [waiting.popleft() for _ in range(min(wanted, len(waiting)))]
-            waiting.extendleft(reversed(self.some_keys(keys)))
-
-    def pending_keys(self) -> Iterator[Key]:
-        """Stream the pending keys in the order of the primary key, without those that failed before."""
-        names = self.work.pending.heading.names
-        for row in self.work.pending.query.stream(order_by="KEY"):
-            if row not in self.failed_keys:
-                yield dict(zip(names, row, strict=True))
+            feed.put_back(self.some_keys(keys))
 
     def some_keys(self, keys: list[Key]) -> list[Key]:
         """Make some keys; returns those that there was no time for."""
