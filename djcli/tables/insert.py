@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar
+from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import NoReturn, cast
 
 from djcli.algebra.restriction import Expression
@@ -18,10 +20,12 @@ from djcli.sql import insert as statements
 from djcli.sql.compile import compile_select
 from djcli.sql.insert import OnDuplicate
 from djcli.sql.statement import parameters
+from djcli.tables.blocks import Block
 from djcli.tables.encode import Problem, encode_blocks, encode_dict, encoders, unknown
+from djcli.tables.files.rowfile import RowFile
 from djcli.tables.instance import Instance
 from djcli.tables.refused import explain
-from djcli.tables.rows import Block, read_blocks
+from djcli.tables.rows import read_blocks
 
 __all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "making", "send"]
 
@@ -121,7 +125,7 @@ def _insert_one(instance: Instance, model: TableModel, given: object, on_duplica
 
 def _is_at_hand(rows: object) -> bool:
     """Whether reading rows runs no code of the user's."""
-    return isinstance(rows, (list, tuple)) or hasattr(rows, "shape")
+    return isinstance(rows, (list, tuple, Path, RowFile)) or hasattr(rows, "shape")
 
 
 def _encoded(model: TableModel, rows: object, *, ignore_extra_fields: bool) -> Iterator[Block]:
@@ -207,8 +211,7 @@ def _pieces(block: Block, size: int) -> Iterator[Block]:
         yield block
         return
     for start in range(0, len(block), size):
-        part = slice(start, start + size)
-        yield Block(block.names, [column[part] for column in block.columns], block.numbers[part])
+        yield block.part(slice(start, start + size))
 
 
 def _merged(blocks: list[Block]) -> Block:
@@ -218,7 +221,7 @@ def _merged(blocks: list[Block]) -> Block:
         list(chain.from_iterable(parts)) for parts in zip(*(block.columns for block in blocks), strict=True)
     ]
     numbers = list(chain.from_iterable(block.numbers for block in blocks))
-    return Block(blocks[0].names, columns, numbers)
+    return replace(blocks[0], columns=columns, numbers=numbers)
 
 
 def _insert_one_chunk(

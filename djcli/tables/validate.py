@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from djcli.definition.model import TableModel
 from djcli.errors import DataJointError
+from djcli.tables.blocks import Block, RowError
 from djcli.tables.encode import Problem, encode_blocks
 from djcli.tables.instance import Instance
 from djcli.tables.refused import columns_of, missing_parent, parentless, shown, taken
-from djcli.tables.rows import Block, RowError, read_blocks
+from djcli.tables.rows import read_blocks
 
 SHOWN = 20
 """Problems in a summary."""

@@ -193,14 +193,14 @@ def test_csv_files(lab: Lab, size: int, tmp_path_factory: pytest.TempPathFactory
     assert rows_of(lab.Session) == expected(size)
     path.write_text("subject_id,session,day\na,1,2026-01-01\na,x,2026-01-01\n")
     with pytest.raises(
-        dj.DataJointError, match=r"lab.Session: row 2: attribute 'session' \(int16\): 'x' is not"
+        dj.DataJointError, match=r"lab.Session: rows.csv line 3: attribute 'session' \(int16\): 'x' is not"
     ):
         lab.Session.insert(path)
     path.write_text('subject_id,"session); DROP TABLE lab.subject; --",day\na,1,2026-01-01\n')
-    with pytest.raises(dj.errors.UnknownAttributeError, match="row 1: there is no attribute 'session"):
+    with pytest.raises(dj.errors.UnknownAttributeError, match=r"rows\.csv: there is no attribute 'session"):
         lab.Session.insert(path)
     path.write_text("subject_id,session,day\na,1\n")
-    with pytest.raises(dj.DataJointError, match=r"rows.csv: row 1 has 2 values for 3 columns"):
+    with pytest.raises(dj.DataJointError, match=r"rows.csv line 2: has 2 values for 3 columns"):
         lab.Session.insert(path)
     with pytest.raises(dj.DataJointError, match="there is no file"):
         lab.Session.insert(path.with_name("other.csv"))

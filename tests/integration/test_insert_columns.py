@@ -15,8 +15,8 @@ from djcli.codecs.scalars import encoder
 from djcli.definition.model import Attribute, TableId, TableModel
 from djcli.definition.types import parse_type
 from djcli.errors import DataJointError
+from djcli.tables.blocks import Block
 from djcli.tables.encode import Problem, encode_blocks, fits
-from djcli.tables.rows import Block
 
 KINDS = [
     "int8", "int16", "int32", "int64", "float32", "float64", "bool", "varchar(3)", "char(3)", "date",
