@@ -51,6 +51,11 @@ def _coloured(text: str, code: str) -> str:
     return text if is_plain(sys.stderr) else f"\x1b[1;{code}m{text}\x1b[0m"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: ``1 row``, ``2,000 rows``."""
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
 def json(value: object) -> None:
     """Write a value as JSON to stdout; what JSON does not know becomes text, arrays become lists."""
     from json import dumps  # lazy: start-up time

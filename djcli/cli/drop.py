@@ -40,11 +40,11 @@ def drop(
     if not yes:
         rows = sum(plan.rows.values())
         console.confirm(
-            f"Drop {_counted(len(plan.rows), 'table')} with {_counted(rows, 'row')}?",
+            f"Drop {console.counted(len(plan.rows), 'table')} with {console.counted(rows, 'row')}?",
             instead="repeat with --yes",
         )
     drop_tables(work.instance, list(plan.rows))
-    console.note(f"dropped {_counted(len(plan.rows), 'table')}")
+    console.note(f"dropped {console.counted(len(plan.rows), 'table')}")
 
 
 def _asked(work: Workspace, names: list[str] | None, *, everything: bool) -> list[TableId]:
@@ -76,7 +76,3 @@ def _show(plan: DropPlan) -> None:
         ["table", "rows", "why"] if plan.dependent else ["table", "rows"],
         [row if plan.dependent else row[:2] for row in rows],
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

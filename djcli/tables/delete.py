@@ -118,7 +118,7 @@ def delete(
     if consent is not None or must_ask(prompt):
         shown = _preview(table, plan, part_integrity)
         if not any(shown.values()):
-            logger.info("nothing to delete")
+            logger.info("nothing to delete: %s has no such row", table.class_label)
             return 0
         if not (consent or _ask)(shown):
             logger.info("deleted nothing")
@@ -188,8 +188,8 @@ def _check_parts(doomed: Doomed) -> None:
         master = display_name(doomed.plan.masters[part].parent.name)
         raise DataJointError(
             f"nothing was deleted: {number} row{'s' * (number > 1)} of the part {part} would go while the row of "
-            f"{master} stays (such as {key}); delete from {master} instead, or pass part_integrity='cascade' "
-            "to delete it too, or 'ignore' to leave it"
+            f"{master} stays (such as {key}); delete from {master} instead, or choose the part "
+            "integrity 'cascade' to delete it too, or 'ignore' to leave it"
         )
 
 

@@ -95,9 +95,9 @@ def encode_blocks(
             message = f"attribute {name!r} is missing, and it has no default"
             for number in _header_or_rows(block):
                 tell(Problem(number, name, message, MissingAttributeError))
-        if block.source.header:
-            headers.add(block.source.header)
-        yield from _left_out(model, _encode(model, known, tell))
+        encoded = _encode(model, known, tell)
+        headers.add(block.source.header)
+        yield from _left_out(model, encoded)
 
 
 def _telling(block: Block, report: Report, headers: set[str]) -> Report:

@@ -503,19 +503,21 @@ def test_validation_tells_all_problems_at_once(lab: Lab) -> None:
     assert result.rows_checked == 7
     assert [(index, name) for index, name, _ in result.errors] == [
         (0, None),
+        (0, None),  # by the unique index too
         (1, "subject_id"),
         (2, "session"),
         (2, "day"),
         (4, "colour"),
         (4, None),
+        (4, None),
         (5, "day"),
         (6, None),
     ]
     summary = result.summary()
-    assert "8 problems in 6 of 7 rows:" in summary
+    assert "10 problems in 6 of 7 rows:" in summary
     assert "  row 1: a row with subject_id='a', session=1 already exists" in summary
     assert "  row 5: it has the same key as row 4: subject_id='a', session=3" in summary
-    with pytest.raises(dj.DataJointError, match="8 problems"):
+    with pytest.raises(dj.DataJointError, match="10 problems"):
         result.raise_if_invalid()
     assert len(lab.Session()) == 1
     assert lab.Session.validate(dicts(1)).is_valid
