@@ -31,6 +31,24 @@ from djcli.tables.table import Table
 app = typer.Typer(rich_markup_mode=None)
 
 _SHOWN = 20
+"""Problems that are shown."""
+
+FileFormatOption = Annotated[
+    str | None,
+    typer.Option("--format", metavar="|".join(FORMATS), help="What the file is, if its ending does not say."),
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="COLUMN=ATTR", help="Which attribute a column holds. Can be repeated."),
+]
+DelimiterOption = Annotated[
+    str | None,
+    typer.Option(metavar="CHARACTER", help="What separates the columns of a CSV file: ';', '|', tab."),
+]
+RejectsOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Where --keep-going writes the bad rows [FILE.rejects.csv]."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +141,9 @@ def insert(
     ctx: typer.Context,
     table: TableArgument,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The file with the rows; - is standard input.")],
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format", metavar="|".join(FORMATS), help="What the file is, if its ending does not say."
-        ),
-    ] = None,
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="COLUMN=ATTR", help="Which attribute a column holds. Can be repeated."),
-    ] = None,
-    delimiter: Annotated[
-        str | None,
-        typer.Option(metavar="CHARACTER", help="What separates the columns of a CSV file: ';', '|', tab."),
-    ] = None,
+    format_: FileFormatOption = None,
+    mapping: MapOption = None,
+    delimiter: DelimiterOption = None,
     skip_duplicates: Annotated[
         bool, typer.Option("--skip-duplicates", help="Pass over rows whose key is there already.")
     ] = False,
@@ -151,10 +158,7 @@ def insert(
         bool,
         typer.Option("--keep-going", help="Insert the good rows, and write the bad ones to a file."),
     ] = False,
-    rejects: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Where --keep-going writes the bad rows [FILE.rejects.csv]."),
-    ] = None,
+    rejects: RejectsOption = None,
     max_errors: Annotated[
         str | None, typer.Option("--max-errors", metavar="N", help="Show at most so many problems [20].")
     ] = None,
