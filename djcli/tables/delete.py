@@ -161,7 +161,7 @@ def _preview(table: Any, plan: Cascade, part_integrity: str) -> Counts:
         if is_own:
             with connection.unguarded():  # it holds for a savepoint's life alone
                 connection.execute(sql.SQL("SET TRANSACTION READ ONLY"))  # temporary tables are exempt
-        _find(doomed, part_integrity)
+        _find(doomed, part_integrity, counting=True)
         raise psycopg.Rollback
     return doomed.counts
 
@@ -174,8 +174,8 @@ def _snapshot(connection: Connection) -> Generator[bool]:
         yield is_own
 
 
-def _find(doomed: Doomed, part_integrity: str) -> None:
-    doomed.find()
+def _find(doomed: Doomed, part_integrity: str, *, counting: bool) -> None:
+    doomed.find(counting=counting)
     doomed.check_deletable()
     if part_integrity == "enforce":
         _check_parts(doomed)
@@ -221,7 +221,7 @@ def _delete(table: Any, plan: Cascade, part_integrity: str, shown: Counts | None
     doomed.check_privileges()
     with _snapshot(connection):
         doomed.make_room()
-        _find(doomed, part_integrity)
+        _find(doomed, part_integrity, counting=False)
         if sum(doomed.counts.values()) >= _MANY:
             # The plans of foreign-key checks may date from when the tables were empty.
             connection.execute(sql.SQL("DISCARD PLANS"))
