@@ -289,16 +289,19 @@ class Doomed:
 
     def strays(self, limit: int = 3) -> dict[TableId, tuple[int, list[dict[str, object]]]]:
         """Return the parts of which rows go while their master's row stays: how many, and the first keys."""
+        parts = [
+            (self.plan.keys[part], self.plan.keys.get(key.parent), key.columns)
+            for part, key in self.plan.masters.items()
+            if part in self.plan.keys and self.counts[part]
+        ]
+        if not parts:
+            return {}
         found: dict[TableId, tuple[int, list[dict[str, object]]]] = {}
-        for part, key in self.plan.masters.items():
-            keys = self.plan.keys.get(part)
-            if keys is None or not self.counts[part]:
-                continue
-            master = self.plan.keys.get(key.parent)
-            rows = self.connection.rows(statements.stray_keys(keys, master, key.columns, limit))
-            if rows:
-                shown = [dict(zip(keys.identity, row[:-1], strict=True)) for row in rows]
-                found[part] = rows[0][-1], shown
+        (numbers,) = self.connection.rows(statements.count_strays(parts))
+        for number, (keys, master, columns) in zip(numbers, parts, strict=True):
+            if number:  # an error follows: its details may cost a statement
+                rows = self.connection.rows(statements.stray_keys(keys, master, columns, limit))
+                found[keys.table] = number, [dict(zip(keys.identity, row, strict=True)) for row in rows]
         return found
 
     def delete(self) -> dict[TableId, int]:
