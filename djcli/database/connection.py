@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import select
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,8 +68,9 @@ class Connection:
 
     Notes
     -----
-    Nothing is opened until the first statement. Outside a transaction a lost connection is made anew;
-    inside one, what was done is gone, and `LostConnectionError` says so.
+    Nothing is opened until the first statement. A session that the server has ended between two statements is
+    made anew; inside a transaction what was done is gone, and `LostConnectionError` says so, as it does when a
+    statement was under way, of which nobody knows whether it took place.
     """
 
     def __init__(self, target: DatabaseTarget) -> None:
@@ -104,7 +106,9 @@ class Connection:
         if self._raw is not None and self._pid != os.getpid():
             # A forked child must not talk on, nor close, its parent's connection.
             self._raw, self._depth = None, 0
-        if self._raw is not None and (self._raw.closed or self._raw.broken):
+        if self._raw is not None and (
+            self._raw.closed or self._raw.broken or (not self._depth and _has_ended(self._raw))
+        ):
             self._raw = None
             if self._depth:
                 raise LostConnectionError("the connection to the database was lost inside a transaction")
@@ -370,6 +374,23 @@ class Connection:
                 self.execute(sql.SQL("ROLLBACK"))
         finally:
             self._depth = 0
+
+
+def _has_ended(raw: psycopg.Connection) -> bool:
+    """Whether the server has ended an idle session; it looks at what has arrived, and asks nothing."""
+    talk = raw.pgconn
+    if talk.transaction_status != TransactionStatus.IDLE:
+        return False
+    arrived = select.poll()
+    arrived.register(talk.socket, select.POLLIN)
+    try:
+        while arrived.poll(0):  # notices, or the last words of a session
+            talk.consume_input()
+            talk.notifies()  # reads the notices
+    except psycopg.Error:
+        raw.close()
+        return True
+    return False
 
 
 def _controls_transactions(statement: Query) -> bool:

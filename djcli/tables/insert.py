@@ -15,7 +15,13 @@ from djcli.algebra.restriction import Expression
 from djcli.database.connection import Connection
 from djcli.database.failures import is_conflict
 from djcli.definition.model import TableId, TableModel
-from djcli.errors import DataJointError, MissingAttributeError, QueryError, UnknownAttributeError
+from djcli.errors import (
+    DataJointError,
+    DuplicateError,
+    MissingAttributeError,
+    QueryError,
+    UnknownAttributeError,
+)
 from djcli.sql import insert as statements
 from djcli.sql.compile import compile_select
 from djcli.sql.insert import OnDuplicate
@@ -345,4 +351,8 @@ def _insert_expression(
     connection = instance.connection
     query = compile_select(rows.node, names).text
     statement = statements.insert_query(model, names, query, on_duplicate)
-    connection.execute(statement, parameters(rows.values))
+    try:
+        connection.execute(statement, parameters(rows.values))
+    except DuplicateError as error:
+        advice = "; skip_duplicates=True passes over it" if on_duplicate is OnDuplicate.REFUSE else ""
+        raise DuplicateError(f"{error}{advice}") from error.__cause__
