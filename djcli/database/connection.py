@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import weakref
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import get_ident
-from typing import Any, Protocol, Self, cast
+from typing import Any, Self, cast
 
 import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
+from djcli.database.copying import BackgroundCopy
 from djcli.database.embedded import EmbeddedServer
 from djcli.database.failures import translate
+from djcli.database.gate import Gate, controls_transactions
 from djcli.errors import DataJointError, LostConnectionError, ServerError, ThreadSafetyError
 from djcli.settings import DatabaseTarget, without_password
 from djcli.sql.statement import Params
@@ -29,23 +30,9 @@ Query = sql.Composable | str
 
 _FETCH_SIZE = 5_000
 
-_COMMENTS = re.compile(r"--[^\n]*\n|/\*.*?\*/", re.DOTALL)
-_CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT", "END", "ABORT", "BEGIN", "START", "SET TRANSACTION")
 _GUARD = sql.SQL("SAVEPOINT djcli_statement")
 _UNGUARD = sql.SQL("RELEASE SAVEPOINT djcli_statement")
 _UNDO = sql.SQL("ROLLBACK TO SAVEPOINT djcli_statement; RELEASE SAVEPOINT djcli_statement")
-
-
-class Gate(Protocol):
-    """Whoever holds statements back, and must send them before anything else happens on the connection."""
-
-    def before_statement(self) -> None:
-        """Hear that a statement is about to run."""
-        ...
-
-    def before_transaction(self) -> None:
-        """Hear that a nested transaction is about to begin."""
-        ...
 
 
 class Connection:
@@ -179,15 +166,10 @@ class Connection:
 
         Inside a transaction the statement gets a savepoint, so that its failure leaves the transaction usable.
         """
-        self._check_thread()
-        raw = self.raw
-        if self.observers:
-            text = statement if isinstance(statement, str) else statement.as_string()
-            for observe in self.observers:
-                observe(text)
+        raw = self._ready(statement)
         with _translated():
             in_transaction = raw.info.transaction_status is TransactionStatus.INTRANS
-            if not (self.guards and in_transaction) or _controls_transactions(statement):
+            if not (self.guards and in_transaction) or controls_transactions(statement):
                 try:
                     yield raw
                 except psycopg.Error:
@@ -203,6 +185,15 @@ class Connection:
                     raw.execute(_UNDO)
                 raise
             raw.execute(_UNGUARD)
+
+    def _ready(self, statement: Query) -> psycopg.Connection:
+        self._check_thread()
+        raw = self.raw
+        if self.observers:
+            text = statement if isinstance(statement, str) else statement.as_string()
+            for observe in self.observers:
+                observe(text)
+        return raw
 
     def _check_thread(self) -> None:
         if self._depth and self._thread != get_ident():
@@ -258,6 +249,17 @@ class Connection:
                 copy.write_row(row)
                 count += 1
         return count
+
+    def begin_copy(self, statement: str, rows: Iterable[Sequence[object]]) -> BackgroundCopy:
+        """Send rows by COPY inside a transaction, and do not wait; nothing else may run before `finish_copy`."""
+        raw = self._ready(statement)
+        with _translated():
+            return BackgroundCopy(raw, statement.encode(), rows)
+
+    def finish_copy(self, copy: BackgroundCopy) -> None:
+        """Wait for the end of a COPY; what the database refuses fails the transaction, down to a savepoint."""
+        with _translated():
+            copy.finish()
 
     def query(
         self, statement: str, args: Mapping[str, object] | Sequence[object] = (), *, as_dict: bool = False
@@ -370,12 +372,6 @@ class Connection:
                 self.execute(sql.SQL("ROLLBACK"))
         finally:
             self._depth = 0
-
-
-def _controls_transactions(statement: Query) -> bool:
-    """Whether a statement is about transactions itself, so that a savepoint around it would undo it."""
-    text = statement if isinstance(statement, str) else statement.as_string()
-    return _COMMENTS.sub("", text[:2_000]).lstrip()[:20].upper().startswith(_CONTROL)
 
 
 def _close(raw: psycopg.Connection, pid: int) -> None:

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from djcli.database.connection import Connection
 from djcli.populate.result import Key
+from djcli.sql.arrays import array
 
 MAX_CLAIMS = 1_000
 """Keys that one worker holds at once; the server's lock table is shared by all of its sessions."""
@@ -35,13 +36,13 @@ def claim(connection: Connection, numbers: Sequence[int]) -> list[bool]:
     list of bool
         For each number whether it is ours now.
     """
-    return [bool(row[0]) for row in connection.rows(_CLAIM, {"numbers": list(numbers)})]
+    return [bool(row[0]) for row in connection.rows(_CLAIM, {"numbers": array(numbers)})]
 
 
 def release(connection: Connection, numbers: Sequence[int]) -> None:
     """Give claimed keys back."""
     if numbers:
-        connection.rows(_RELEASE, {"numbers": list(numbers)})
+        connection.rows(_RELEASE, {"numbers": array(numbers)})
 
 
 def claim_for_transaction(connection: Connection, number: int) -> bool:

@@ -14,12 +14,15 @@ from djcli.algebra.restriction import AndList
 from djcli.database.failures import is_retriable
 from djcli.errors import DataJointError, IntegrityError, LostConnectionError
 from djcli.populate.ahead import ReadAhead
-from djcli.populate.batch import Batch, RetryBatchError
+from djcli.populate.batch import Batch
 from djcli.populate.claims import MAX_CLAIMS, claim, lock_number, release
 from djcli.populate.feed import Feed, KeyStream
 from djcli.populate.keys import Todo, todo
+from djcli.populate.outbox import RetryBatchError
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
 from djcli.populate.runner import Outcome, call_make, make_key
+from djcli.sql.arrays import array
+from djcli.sql.insert import find_taken
 from djcli.tables.declare import ensure
 from djcli.tables.table import Table
 
@@ -248,6 +251,7 @@ class _Attempt:
                 self.run_makes(batch, started)
                 batch.flush()
             finally:
+                batch.outbox.abandon()
                 instance.interceptor = connection.gate = None
         self.seconds = time.monotonic() - started
 
@@ -257,8 +261,9 @@ class _Attempt:
         if not self.keys:
             return []
         names = tuple(self.keys[0])
-        present = set((owner.table & AndList([self.keys])).query.rows(names))
-        return [key for key in self.keys if tuple(key.values()) not in present]
+        params = {f"c{i}": array([key[name] for key in self.keys]) for i, name in enumerate(names)}
+        made = {row[0] for row in owner.connection.rows(find_taken(owner.table.model, names), params)}
+        return [key for place, key in enumerate(self.keys, start=1) if place not in made]
 
     def run_makes(self, batch: Batch, started: float) -> None:
         owner = self.owner

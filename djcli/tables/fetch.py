@@ -24,23 +24,26 @@ if TYPE_CHECKING:
 __all__ = ["OrderBy", "Query", "Row", "array", "read_order", "structured_array"]
 
 Row = tuple[Any, ...]
+_NO_LIMITS: dict[str, object] = {}
+
 Decoders = tuple[tuple[int, Callable[[Any], Any]], ...]
 
 
 class Query:
     """An expression bound to its database: what can be asked of it."""
 
-    def __init__(self, instance: Instance, node: Node, values: Sequence[object]) -> None:
+    def __init__(self, instance: Instance, node: Node, values: tuple[object, ...]) -> None:
         self.instance = instance
         self.node = node
         self.values = values
 
     def _run(self, statement: Statement, extra: dict[str, object] | None = None) -> list[Row]:
-        ensure(self.instance, self.node.tables)
-        params = parameters(self.values) | (extra or {})
-        if self.instance.interceptor is not None:
-            return self.instance.interceptor.read(self.node, statement, params)
-        return self.instance.connection.rows(statement.text, params)
+        instance = self.instance
+        ensure(instance, self.node.tables)
+        limits = extra or _NO_LIMITS
+        if instance.interceptor is not None:
+            return instance.interceptor.read(self.node, statement, self.values, limits)
+        return instance.connection.rows(statement.text, {**parameters(self.values), **limits})
 
     def statement(
         self,

@@ -23,7 +23,7 @@ from djcli.tables.instance import Instance
 from djcli.tables.refused import explain
 from djcli.tables.rows import Block, read_blocks
 
-__all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "making", "send"]
+__all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "making", "send_rows"]
 
 CHUNK = 20_000
 """Rows in one statement; more go in several, within one transaction."""
@@ -116,7 +116,7 @@ def _insert_one(instance: Instance, model: TableModel, given: object, on_duplica
     if len(rows) != 1 or type(rows[0]) is not dict:
         return False
     encoded = encode_dict(model, cast(dict[str, object], rows[0]))
-    return encoded is not None and taker.write(model, [encoded])
+    return encoded is not None and taker.write(model, encoded[0], [encoded[1]])
 
 
 def _is_at_hand(rows: object) -> bool:
@@ -227,8 +227,8 @@ def _insert_one_chunk(
     """Insert all there is: handed to a running populate, or at once."""
     taker = instance.interceptor
     if taker is not None and on_duplicate is OnDuplicate.REFUSE:
-        rows: list[EncodedRow] = [(block.names, values) for block in blocks for values in block.rows()]
-        if taker.write(model, rows):
+        rows = [values for block in blocks for values in block.rows()]
+        if taker.write(model, blocks[0].names, rows):
             return
     connection = instance.connection
     attempts = 1 if connection.in_transaction else ATTEMPTS
@@ -263,12 +263,16 @@ def _insert_chunk(
 # ---- sending --------------------------------------------------------------------------------------------
 
 
-def send(
-    connection: Connection, model: TableModel, rows: Sequence[EncodedRow], on_duplicate: OnDuplicate
+def send_rows(
+    connection: Connection,
+    model: TableModel,
+    names: tuple[str, ...],
+    rows: Sequence[tuple[object, ...]],
+    on_duplicate: OnDuplicate,
 ) -> None:
-    """Insert encoded rows that all give the same attributes; the caller has opened a transaction."""
-    columns: list[Sequence[object]] = list(zip(*(values for _, values in rows), strict=True))
-    _send(connection, model, [Block(rows[0][0], columns, range(1, len(rows) + 1))], on_duplicate)
+    """Insert encoded rows of the named attributes; the caller has opened a transaction."""
+    columns: list[Sequence[object]] = list(zip(*rows, strict=True))
+    _send(connection, model, [Block(names, columns, range(1, len(rows) + 1))], on_duplicate)
 
 
 def _send(
