@@ -17,7 +17,7 @@ from djcli.sql.insert import OnDuplicate
 from djcli.sql.insert import copy_rows as copy_statement
 from djcli.tables.insert import send_rows
 
-PORTION = 500
+PORTION = 2_000
 """Rows that are worth a statement of their own before the batch ends."""
 
 # Foreign-key checks on small or unanalysed tables otherwise plan badly, and keep that plan.

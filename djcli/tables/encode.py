@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from math import isfinite
-from typing import Any
-from uuid import UUID
+from typing import Any, NoReturn, cast
 
+from djcli.codecs.plain import is_numpy_number
 from djcli.codecs.registry import encode_chain
 from djcli.codecs.scalars import encoder, parse_text
-from djcli.definition.attribute import Attribute, AttributeType
+from djcli.definition.attribute import Attribute
 from djcli.definition.model import TableModel
 from djcli.errors import DataJointError, MissingAttributeError, UnknownAttributeError
 from djcli.names import did_you_mean
-from djcli.tables.rows import Block, RowError
+from djcli.tables.columns import WIDTHS, encode_at_once
+from djcli.tables.rows import Block, RowError, uniform_dicts
 
 Encoder = Callable[[object], object]
 
@@ -130,11 +128,14 @@ def _encode_column(
     if attribute.type.codec is not None:
         return _encode_with_codec(model, attribute, values, block, report)
     types = set(map(type, values))
-    if attribute.type.name in _WIDTHS and any(kind.__name__.startswith("float") for kind in types):
+    if attribute.type.name in WIDTHS and any(kind.__name__.startswith("float") for kind in types):
         # Where a whole number is missing, numpy's users write nan.
         values = [None if value != value else value for value in values]
         types = set(map(type, values))
-    at_once = _encode_at_once(attribute, types, values)
+    if len(types) == 1 and is_numpy_number(next(iter(types))):
+        values = [value.item() for value in cast("Sequence[Any]", values)]
+        types = set(map(type, values))
+    at_once = encode_at_once(attribute, types, values)
     if at_once is not None:
         return at_once
     encode = encoders(model)[attribute.name]
@@ -151,24 +152,6 @@ def _encode_column(
         return list(map(encode, values))
     except (ValueError, DataJointError):
         return _encode_each(attribute, encode, values, block.numbers, report)
-
-
-def _encode_at_once(attribute: Attribute, types: set[type], values: Any) -> Sequence[object] | None:
-    """Encode a whole column where that is quicker than each of its values; None where it is not."""
-    kind = attribute.type
-    if types and fits(kind, types, values):
-        return values
-    if types == {float} and _are_decimals(attribute, values):
-        return list(map(Decimal, map(repr, values)))
-    if types != {str}:
-        return None
-    if kind.name in _WIDTHS:
-        whole = _whole_numbers(values)
-        return whole if whole is not None and fits(kind, {int}, whole) else None
-    if kind.name == "decimal" and _DECIMALS.issuperset("".join(values)):
-        decimals = _read_decimals(values)
-        return decimals if decimals is not None and _are_decimals(attribute, decimals) else None
-    return None
 
 
 def _sparing_none(encode: Encoder) -> Encoder:
@@ -300,6 +283,25 @@ def encode_dict(
         return None
 
 
+def encode_dicts(
+    model: TableModel, rows: list[object]
+) -> tuple[tuple[str, ...], list[tuple[object, ...]]] | None:
+    """Encode rows as `encode_dict` does, if all give the same attributes and have nothing wrong."""
+    block = uniform_dicts(rows, 1)
+    if block is None or _plan(model, block.names) is None:
+        return None
+    if any(type(None) in set(map(type, column)) for column in block.columns):
+        return None
+    try:
+        return block.names, list(_encode(model, block, _give_up).rows())
+    except (ValueError, TypeError, DataJointError):
+        return None
+
+
+def _give_up(problem: Problem) -> NoReturn:
+    raise DataJointError(problem.message)
+
+
 @lru_cache(maxsize=1024)
 def _plan(model: TableModel, names: tuple[str, ...]) -> tuple[Encoder, ...] | None:
     """Return the encoders of a row that gives these attributes; None if some are wrong, missing or have codecs."""
@@ -314,70 +316,3 @@ def _plan(model: TableModel, names: tuple[str, ...]) -> tuple[Encoder, ...] | No
 
 def _chained(first: Callable[..., object], then: Encoder) -> Encoder:
     return lambda value: then(first(value))
-
-
-_WIDTHS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
-_EXACT: dict[str, type] = {"float64": float, "bool": bool, "date": date, "uuid": UUID, "bytes": bytes}
-
-
-def fits(kind: AttributeType, types: set[type], values: Any) -> bool:
-    """Whether all values of a column are already what their encoder would make of them.
-
-    Looking at a whole column at once is several times as fast as encoding each of its values.
-
-    Parameters
-    ----------
-    kind
-        The type of the attribute.
-    types
-        The types of the values.
-    values
-        The values; not none.
-    """
-    if len(types) != 1:
-        return False
-    (only,) = types
-    if kind.name in _WIDTHS:
-        bound = 1 << (_WIDTHS[kind.name] - 1)
-        return only is int and -bound <= min(values) and max(values) < bound
-    if kind.name in _EXACT:
-        return only is _EXACT[kind.name]
-    if only is not str:
-        return False
-    if kind.name == "enum":
-        return bool(kind.labels) and set(values) <= set(kind.labels)
-    if kind.name == "varchar" and kind.args:
-        return max(map(len, values)) <= kind.args[0] and _is_plain("".join(values))
-    return False
-
-
-_DECIMALS = frozenset("0123456789.-")
-
-
-def _read_decimals(values: Sequence[Any]) -> list[Decimal] | None:
-    try:
-        return list(map(Decimal, values))
-    except InvalidOperation:
-        return None
-
-
-def _are_decimals(attribute: Attribute, values: Any) -> bool:
-    """Whether numbers are sure to be in the range of a decimal attribute, to whose scale PostgreSQL rounds.
-
-    In a key they are rounded here, because keys are compared.
-    """
-    kind = attribute.type
-    if kind.name != "decimal" or attribute.in_key or len(kind.args) != 2:
-        return False
-    most = 10 ** (kind.args[0] - kind.args[1]) - 1
-    return isfinite(sum(values)) and -most <= min(values) and max(values) <= most
-
-
-def _whole_numbers(values: Any) -> list[int] | None:
-    """Return the numbers of texts that are nothing but digits; None if any is more."""
-    text = "".join(values)
-    return list(map(int, values)) if text.isascii() and text.isdigit() and all(values) else None
-
-
-def _is_plain(text: str) -> bool:
-    return text.isascii() and "\0" not in text

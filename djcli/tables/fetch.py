@@ -158,13 +158,13 @@ def array(attribute: HeadingAttribute, values: Sequence[Any]) -> np.ndarray[Any,
     """
     import numpy as np  # heavy, and not needed to declare or to populate
 
-    if None not in values if attribute.type.codec is None else all(v is not None for v in values):
+    kinds = set(map(type, values))
+    if type(None) not in kinds:
         dtype = _DTYPES.get(attribute.type.name)
         if dtype is not None:
             return np.array(values, dtype=dtype)
         if attribute.type.name in ("char", "varchar", "enum"):
             return np.array(values, dtype=str)
-        kinds: set[type] = set(map(type, values))
         if len(kinds) == 1 and kinds <= {int, float, bool, str}:
             return np.array(values)
         if attribute.type.codec is not None and values:
@@ -185,10 +185,7 @@ def objects(values: Sequence[Any]) -> np.ndarray[Any, Any]:
     """Return an array of these very objects."""
     import numpy as np  # heavy, and not needed to declare or to populate
 
-    column = np.empty(len(values), dtype=object)
-    for place, value in enumerate(values):  # one by one: arrays must not be spread out
-        column[place] = value
-    return column
+    return np.fromiter(values, dtype=object, count=len(values))  # which spreads nothing out
 
 
 def columns(names: Sequence[str], rows: Sequence[Row]) -> dict[str, Sequence[Any]]:

@@ -18,10 +18,10 @@ from djcli.sql import insert as statements
 from djcli.sql.compile import compile_select
 from djcli.sql.insert import OnDuplicate
 from djcli.sql.statement import parameters
-from djcli.tables.encode import Problem, encode_blocks, encode_dict, encoders, unknown
+from djcli.tables.encode import Problem, encode_blocks, encode_dict, encode_dicts, encoders, unknown
 from djcli.tables.instance import Instance
 from djcli.tables.refused import explain
-from djcli.tables.rows import Block, read_blocks
+from djcli.tables.rows import BLOCK, Block, read_blocks
 
 __all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "making", "send_rows"]
 
@@ -84,7 +84,7 @@ def insert(
     if isinstance(rows, Expression):
         _insert_expression(instance, model, rows, on_duplicate, ignore_extra_fields=ignore_extra_fields)
         return
-    if _insert_one(instance, model, rows, on_duplicate):
+    if _hand_over(instance, model, rows, on_duplicate):
         return
     size = chunk_size or CHUNK
     chunks = _Chunks(model, _encoded(model, rows, ignore_extra_fields=ignore_extra_fields), size)
@@ -107,16 +107,19 @@ def insert(
             _insert_chunk(connection, model, chunk, on_duplicate, between)
 
 
-def _insert_one(instance: Instance, model: TableModel, given: object, on_duplicate: OnDuplicate) -> bool:
-    """Hand one row, a plain dict with nothing wrong, to a running populate; False leaves it to the long way."""
+def _hand_over(instance: Instance, model: TableModel, given: object, on_duplicate: OnDuplicate) -> bool:
+    """Hand a few plain dicts with nothing wrong to a running populate; False leaves them to the long way."""
     taker = instance.interceptor
-    if taker is None or on_duplicate is not OnDuplicate.REFUSE or not isinstance(given, tuple):
+    if taker is None or on_duplicate is not OnDuplicate.REFUSE or not isinstance(given, (list, tuple)):
         return False
-    rows = cast(tuple[object, ...], given)
-    if len(rows) != 1 or type(rows[0]) is not dict:
+    rows = cast("list[object]", given)
+    if not 0 < len(rows) <= BLOCK or type(rows[0]) is not dict:
         return False
-    encoded = encode_dict(model, cast(dict[str, object], rows[0]))
-    return encoded is not None and taker.write(model, encoded[0], [encoded[1]])
+    if len(rows) == 1:
+        one = encode_dict(model, cast(dict[str, object], rows[0]))
+        return one is not None and taker.write(model, one[0], [one[1]])
+    many = encode_dicts(model, rows)
+    return many is not None and taker.write(model, *many)
 
 
 def _is_at_hand(rows: object) -> bool:

@@ -125,7 +125,7 @@ def _items(model: TableModel, rows: Iterable[object]) -> Iterator[Block | RowErr
     source = iter(rows)
     number = 1
     while chunk := list(islice(source, BLOCK)):
-        block = _uniform_dicts(chunk, number)
+        block = uniform_dicts(chunk, number)
         if block is not None:
             yield block
         else:
@@ -133,7 +133,7 @@ def _items(model: TableModel, rows: Iterable[object]) -> Iterator[Block | RowErr
         number += len(chunk)
 
 
-def _uniform_dicts(chunk: list[Any], number: int) -> Block | None:
+def uniform_dicts(chunk: list[Any], number: int) -> Block | None:
     """Return the block of dicts that all have the same keys; None for anything else."""
     if set(map(type, chunk)) != {dict}:
         return None

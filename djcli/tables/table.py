@@ -145,7 +145,7 @@ class Table(DefinedTable):
         mode = OnDuplicate.REFUSE
         if replace or skip_duplicates:
             mode = OnDuplicate.REPLACE if replace else OnDuplicate.SKIP
-        self.ensure_declared()
+        ensure(self.instance, (self.id,))
         insert(
             self.instance,
             self.model,

@@ -15,7 +15,8 @@ from djcli.codecs.scalars import encoder
 from djcli.definition.model import Attribute, TableId, TableModel
 from djcli.definition.types import parse_type
 from djcli.errors import DataJointError
-from djcli.tables.encode import Problem, encode_blocks, fits
+from djcli.tables.columns import fits
+from djcli.tables.encode import Problem, encode_blocks
 from djcli.tables.rows import Block
 
 KINDS = [
