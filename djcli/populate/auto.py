@@ -26,11 +26,11 @@ class AutoPopulate(Table):
     Attributes
     ----------
     populate_batch
-        How many keys one transaction may hold at most; 1, the default, runs every make as it is written,
-        more fetches its reads ahead and gathers its writes.
+        How many keys one transaction may hold at most: reads are fetched ahead for all of them and writes
+        are gathered, as long as makes are quick. 1 runs every make as it is written.
     """
 
-    populate_batch: ClassVar[int] = 1
+    populate_batch: ClassVar[int] = MAX_CLAIMS
     gathers_makes: ClassVar[bool] = False
 
     @classmethod
@@ -127,9 +127,9 @@ class AutoPopulate(Table):
         observer
             Whoever wants to hear how it comes along.
         batch
-            How many keys one transaction may hold at most. With 1 every make runs as it is written, in a
-            transaction of its own; with more, reads are fetched ahead and writes gathered, while every key
-            stays all or nothing. By default the class attribute ``populate_batch``, which is 1.
+            How many keys one transaction may hold at most: reads are fetched ahead and writes gathered, while
+            every key stays all or nothing. With 1 every make runs as it is written, in a transaction of its
+            own. By default the class attribute ``populate_batch``.
 
         Returns
         -------

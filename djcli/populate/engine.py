@@ -292,21 +292,21 @@ class _Attempt:
             if tuple(key.values()) not in pending:
                 owner.options.observer.skipped(owner.label, key)
         last = self.ran - 1 if self.stop is not None else self.ran
-        unsettled: list[int] = []
-        for place in range(last):
-            if place in self.batch.refused or place in self.errors:
-                unsettled.append(place)
-            else:
-                owner.calls += 1
-                owner.made(self.todo[place])
-        # What is committed is told first: an error may end the whole populate.
-        for place in unsettled:
+        failed = self.batch.refused.keys() | self.errors.keys()
+        places = list(range(last))
+        if not owner.options.suppress_errors:
+            # What is committed is told first: an error ends the whole populate.
+            places.sort(key=lambda place: place in failed)
+        for place in places:
             key = self.todo[place]
             if place in self.batch.refused:
                 owner.one_key(key)  # its own try and except see what they would have seen
-            else:
-                owner.calls += 1
+                continue
+            owner.calls += 1
+            if place in self.errors:
                 owner.failed(key, self.errors[place])
+            else:
+                owner.made(key)
         if self.stop is not None:
             raise self.stop
         return self.todo[self.ran :]
