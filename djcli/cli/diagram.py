@@ -10,7 +10,7 @@ import typer
 
 from djcli.cli import console
 from djcli.cli.options import choice
-from djcli.cli.workspace import TablesArgument, open_workspace
+from djcli.cli.workspace import ExcludeOption, TablesArgument, open_workspace
 from djcli.diagram.diagram import Diagram
 
 app = typer.Typer(rich_markup_mode=None)
@@ -22,6 +22,7 @@ FORMATS = ("svg", "png", "pdf", "dot", "mermaid", "text")
 def diagram(
     ctx: typer.Context,
     tables: TablesArgument = None,
+    exclude: ExcludeOption = None,
     format_: Annotated[
         str | None,
         typer.Option(
@@ -38,7 +39,9 @@ def diagram(
     if format_ is not None:
         choice("--format", format_, FORMATS)
     work = open_workspace(ctx)
-    drawing = Diagram.from_sequence(work.select(tables) if tables else work.pipelines.schemas)
+    drawing = Diagram.from_sequence(
+        work.select(tables, exclude) if tables or exclude else work.pipelines.schemas
+    )
     if output is not None:
         drawing.save(Path(output).expanduser(), format_)
         console.note(f"wrote {output}")

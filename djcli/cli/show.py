@@ -42,7 +42,7 @@ def show(
     most = count("--limit", limit)
     restrictions = parse_restrictions(restrict)
     work = open_workspace(ctx)
-    (found,) = work.select([table])
+    found = work.find(table)
     check_attributes(restrictions, [found.heading])
     if most is None and format_ == "table":
         most = int(config["display.limit"])
