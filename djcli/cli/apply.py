@@ -16,12 +16,12 @@ from djcli.cli.workspace import ExcludeOption, TablesArgument, open_workspace
 from djcli.errors import RefusedError
 from djcli.migration.apply import WAIT, check
 from djcli.migration.apply import apply as apply_plan
-from djcli.migration.changes import SchemaMissing, TableExtra, TableMissing, TableRecomputed
-from djcli.migration.lookups import LookupRowsChanged, LookupRowsMissing
-from djcli.migration.plan import Options, Plan, PlannedChange
+from djcli.migration.changes import SchemaMissing, TableExtra, TableMissing
+from djcli.migration.lookups import LookupRowsMissing
+from djcli.migration.plan import Options, Plan
 from djcli.migration.planner import make_plan
-from djcli.migration.report import summary, title
-from djcli.migration.words import counted
+from djcli.migration.report import summary
+from djcli.names import counted
 from djcli.settings import without_password
 
 app = typer.Typer(rich_markup_mode=None)
@@ -85,7 +85,7 @@ def apply(
         tell=console.note,
     )
     for planned in done.work:
-        console.out(_done(planned))
+        console.out(planned.change.done())
     if not done.work:
         console.out("nothing to declare")
 
@@ -150,22 +150,3 @@ def _command(
     ):
         words += [word for value in values for word in (option, value)]
     return words + ["--recompute"] * options.recompute + ["--keep-extra"] * options.keep_extra
-
-
-def _done(planned: PlannedChange) -> str:
-    name = title(planned)
-    match planned.change:
-        case SchemaMissing():
-            return f"created {name}"
-        case TableMissing():
-            return f"declared {name}"
-        case TableExtra():
-            return f"dropped {name}"
-        case TableRecomputed():
-            return f"dropped and declared {name}"
-        case LookupRowsMissing() as change:
-            return f"inserted {counted(len(change.keys), 'row')} into {name}"
-        case LookupRowsChanged() as change:
-            return f"updated {counted(len(change.keys), 'row')} of {name}"
-        case change:
-            return f"altered {name}: {change.describe()}"

@@ -10,7 +10,7 @@ from djcli.cli import console
 from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
 from djcli.definition.model import TableId
 from djcli.errors import SelectionError
-from djcli.names import Tier, display_name
+from djcli.names import Tier, counted, display_name
 from djcli.tables.drop import DropPlan, drop_tables, plan_drop
 
 app = typer.Typer(rich_markup_mode=None)
@@ -42,11 +42,11 @@ def drop(
     if not yes:
         rows = sum(plan.rows.values())
         console.confirm(
-            f"Drop {_counted(len(plan.rows), 'table')} with {_counted(rows, 'row')}?",
+            f"Drop {counted(len(plan.rows), 'table')} with {counted(rows, 'row')}?",
             instead="repeat with --yes",
         )
     drop_tables(work.instance, list(plan.rows))
-    console.note(f"dropped {_counted(len(plan.rows), 'table')}")
+    console.note(f"dropped {counted(len(plan.rows), 'table')}")
 
 
 def _asked(
@@ -91,7 +91,3 @@ def _show(plan: DropPlan) -> None:
         ["table", "rows", "why"] if plan.dependent else ["table", "rows"],
         [row if plan.dependent else row[:2] for row in rows],
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
