@@ -24,11 +24,11 @@ def history(
     ] = None,
     format_: FormatOption = "table",
 ) -> None:
-    """List what was applied to the pipelines' schemas, or to the tables selected.
+    """List what was applied to the pipelines' schemas.
 
-    The latest comes first: when, by whom, what was done. The JSON is a list of entries with "schema", "number",
-    "applied" (UTC), "role", "user", "host", "version", "changes" (as in djcli diff --format json, with "done")
-    and "statements".
+    With tables selected, only what was done to these. The latest comes first: when, by whom, what was done. The
+    JSON is a list of entries with "schema", "number", "applied" (UTC), "role", "user", "host", "version",
+    "changes" (as in djcli diff --format json, with "done") and "statements".
     """
     choice("--format", format_, ("table", "json"))
     number = count("--limit", limit)

@@ -64,7 +64,7 @@ class Chooser:
     graph
         Gives their foreign keys; called only if a selection needs them.
     failures
-        Modules that could not be imported, for the message when nothing is found.
+        Modules that cannot be used, for the message when nothing is found.
     """
 
     def __init__(
@@ -160,9 +160,8 @@ class Chooser:
         return list(dict.fromkeys([*same, *near(name, known)]))[:3]
 
     def _maybe_failed(self) -> str:
-        return (
-            f" (it may be in one that could not be imported: {self._failures[0]})" if self._failures else ""
-        )
+        names = " or ".join(failure.module for failure in self._failures)
+        return f" (it may be in {names}, which cannot be used)" if names else ""
 
 
 def _or(names: Sequence[str]) -> str:
@@ -202,7 +201,7 @@ def select_tables(
     tables
         The tables to look among.
     failures
-        Modules that could not be imported, for the message when a name is not found.
+        Modules that cannot be used, for the message when a name is not found.
     exclude
         A selection of what to leave out.
 
