@@ -9,7 +9,7 @@ import typer
 from djcli.cli import console
 from djcli.cli.failures import EXIT_PENDING
 from djcli.cli.options import choice
-from djcli.cli.workspace import TablesArgument, open_workspace
+from djcli.cli.workspace import ExcludeOption, TablesArgument, open_workspace
 from djcli.migration.plan import Options, Plan
 from djcli.migration.planner import make_plan
 from djcli.migration.report import lines, script_text
@@ -44,6 +44,7 @@ ExactOption = Annotated[
 def diff(
     ctx: typer.Context,
     tables: TablesArgument = None,
+    exclude: ExcludeOption = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with code 4 if anything differs.")] = False,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statements that apply would run.")] = False,
     format_: Annotated[
@@ -71,13 +72,13 @@ def diff(
     if check and not tables:
         work.pipelines.require_complete("checking all pipelines")
     options = Options(
-        whole_schemas=not tables,
+        whole_schemas=not (tables or exclude),
         keep_extra=keep_extra or not work.is_whole,
         renames=tuple(rename or ()),
         recompute=recompute,
         exact=exact,
     )
-    plan = make_plan(work.instance, work.select(tables), options)
+    plan = make_plan(work.instance, work.select(tables, exclude), options)
     if format_ == "json":
         console.json(plan.as_json())
     elif sql:

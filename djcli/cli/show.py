@@ -14,6 +14,7 @@ from djcli.cli.conditions import RestrictOption, check_attributes, conditions
 from djcli.cli.options import choice, count
 from djcli.cli.restriction import parse_restrictions
 from djcli.cli.workspace import TableArgument, open_workspace
+from djcli.names import counted
 from djcli.settings import config
 from djcli.tables.preview import cell
 
@@ -42,7 +43,7 @@ def show(
     most = count("--limit", limit)
     restrictions = parse_restrictions(restrict)
     work = open_workspace(ctx)
-    (found,) = work.select([table])
+    found = work.find(table)
     check_attributes(restrictions, [found.heading])
     if most is None and format_ == "table":
         most = int(config["display.limit"])
@@ -58,11 +59,8 @@ def show(
             shown = [[_shown(rows.heading[name], row[name]) for name in names] for row in fetched]
             console.table(names, shown)
             total = len(rows) if len(fetched) == most else len(fetched)
-            console.note(
-                f"{len(fetched)} of {total} rows"
-                if total > len(fetched)
-                else f"{total} row" + "s" * (total != 1)
-            )
+            some = f"{len(fetched)} of " if total > len(fetched) else ""
+            console.note(some + counted(total, "row"))
 
 
 def _shown(attribute: HeadingAttribute, value: object) -> object:

@@ -164,7 +164,9 @@ class Diagram:
     def __add__(self, other: object) -> Diagram:
         """Add generations of descendants, or unite with another diagram."""
         if isinstance(other, SupportsIndex):
-            return self._grow(other, lambda table: [edge.child for edge in self._graph.children(table)])
+            return self._with(
+                self._graph.around(self._shown, descendants=_generations(other)), self._collapsed
+            )
         if not isinstance(other, DiagramSource):
             return NotImplemented
         that = Diagram(other)
@@ -179,7 +181,7 @@ class Diagram:
     def __sub__(self, other: object) -> Diagram:
         """Add generations of ancestors, or take away the tables of another diagram."""
         if isinstance(other, SupportsIndex):
-            return self._grow(other, lambda table: [edge.parent for edge in self._graph.parents(table)])
+            return self._with(self._graph.around(self._shown, ancestors=_generations(other)), self._collapsed)
         if not isinstance(other, DiagramSource):
             return NotImplemented
         return self._with(self._shown.difference(other.diagram_nodes()), self._collapsed)
@@ -189,21 +191,6 @@ class Diagram:
         if not isinstance(other, DiagramSource):
             return NotImplemented
         return self._with(self._shown.intersection(other.diagram_nodes()), self._collapsed)
-
-    def _grow(
-        self, generations: SupportsIndex, neighbours: Callable[[TableId], Iterable[TableId]]
-    ) -> Diagram:
-        count = generations.__index__()
-        if count < 0:
-            raise DataJointError(f"the number of generations must not be negative, but is {count}")
-        shown = set(self._shown)
-        frontier = shown
-        for _ in range(count):
-            frontier = {near for table in frontier for near in neighbours(table)} - shown
-            if not frontier:
-                break
-            shown |= frontier
-        return self._with(shown, self._collapsed)
 
     def collapse(self) -> Diagram:
         """Return the diagram with its tables drawn as one node for each schema.
@@ -302,6 +289,13 @@ class Diagram:
 
     def _flow(self) -> str:
         return self._direction or str(config["display.diagram_direction"])
+
+
+def _generations(number: SupportsIndex) -> int:
+    count = number.__index__()
+    if count < 0:
+        raise DataJointError(f"the number of generations must not be negative, but is {count}")
+    return count
 
 
 def _merge(one: Graph, other: Graph) -> Graph:

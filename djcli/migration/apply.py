@@ -16,8 +16,7 @@ from djcli.migration.lookups import write_rows
 from djcli.migration.plan import Options, Plan
 from djcli.migration.planner import make_plan
 from djcli.migration.steps import Step
-from djcli.migration.words import counted
-from djcli.names import display_name
+from djcli.names import counted, display_name
 from djcli.sql import alter
 from djcli.sql.ddl import statement
 from djcli.tables.declare import DECLARATION_LOCK

@@ -14,8 +14,7 @@ from djcli.errors import DataJointError
 from djcli.migration.changes import TableChange
 from djcli.migration.future import Row, comparable, literal
 from djcli.migration.target import Target
-from djcli.migration.words import counted
-from djcli.names import Tier
+from djcli.names import Tier, counted
 from djcli.sql.alter import column_type, same_column
 from djcli.sql.ddl import primary_key, statement
 from djcli.tables.insert import encode_rows
@@ -53,6 +52,10 @@ class LookupRowsMissing(LookupChange):
         """Return what it is in one line."""
         return f"{counted(len(self.keys), 'row')} of contents missing: {self.shown()}"
 
+    def done(self) -> str:
+        """Return what was done in one line."""
+        return f"inserted {counted(len(self.keys), 'row')} into {self.title}"
+
 
 @dataclass(frozen=True)
 class LookupRowsChanged(LookupChange):
@@ -63,6 +66,10 @@ class LookupRowsChanged(LookupChange):
     def describe(self) -> str:
         """Return what it is in one line."""
         return f"{counted(len(self.keys), 'row')} unlike the contents: {self.shown()}"
+
+    def done(self) -> str:
+        """Return what was done in one line."""
+        return f"updated {counted(len(self.keys), 'row')} of {self.title}"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from djcli.definition.model import ForeignKey, TableId
 from djcli.errors import QueryError
 from djcli.migration.future import Future, all_known, comparable
 from djcli.migration.target import find_attribute
+from djcli.names import counted
 from djcli.sql.alter import can_be_compared_back, converted, text_length
 from djcli.sql.ddl import statement
 
@@ -46,7 +47,7 @@ class Count:
 
     def __str__(self) -> str:
         """Return ``12 rows`` or ``about 9,800,000 rows``."""
-        rows = f"{self.number:,} row" + ("" if self.number == 1 else "s")
+        rows = counted(self.number, "row")
         return f"about {rows}" if self.estimated else rows
 
 

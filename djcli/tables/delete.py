@@ -19,7 +19,7 @@ from djcli.database.connection import Connection
 from djcli.database.failures import is_conflict
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError, IntegrityError
-from djcli.names import display_name
+from djcli.names import counted, display_name
 from djcli.sql.compile import compile_delete
 from djcli.sql.statement import parameters
 from djcli.tables.cascade import Cascade, Doomed, plan_cascade
@@ -126,7 +126,7 @@ def delete(
     deleted = _delete_with_patience(table, plan, part_integrity, shown)
     for name, number in deleted.items():
         if number:
-            logger.info("deleted %d rows of %s", number, name)
+            logger.info("deleted %s of %s", counted(number, "row"), name)
     return deleted[table.id]
 
 
