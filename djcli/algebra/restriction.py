@@ -128,7 +128,7 @@ class Where:
 
 @dataclass(frozen=True)
 class Restriction:
-    """A condition, the values of its slots, and the dict keys that had no effect."""
+    """A condition, the values of its slots, and the dict keys that had no effect; read already."""
 
     condition: Condition
     values: Values = ()
@@ -154,6 +154,8 @@ class _Reader:
                 return Restriction(_raw(given))
             case Where():
                 return _where(self.heading, given)
+            case Restriction():
+                return given
             case Negation():
                 inner = self.read(given.restriction)
                 return Restriction(_negated(inner.condition), inner.values, inner.unmatched)
@@ -219,7 +221,7 @@ def read_restriction(
         The heading of the relation to be restricted.
     given
         A string of SQL, a mapping, a sequence or set of conditions (any of which may hold), a frame, a
-        record, a boolean, `AndList`, `Negation`, `Where`, or another relation.
+        record, a boolean, `AndList`, `Negation`, `Where`, `Restriction`, or another relation.
     semantic_check
         Whether namesakes must have one lineage when `given` is a relation.
     restricted

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from djcli.algebra import conditions as c
 from djcli.algebra import nodes as n
+from djcli.algebra.closure import Closure
 from djcli.algebra.heading import Heading
 from djcli.algebra.relation import Node
 from djcli.errors import DataJointError
@@ -74,6 +75,8 @@ class Lowering:
                 return self.union(node, slot)
             case n.Limit():
                 return self.limit(node, slot)
+            case Closure():
+                return self.closure(node, slot)
             case _:
                 raise DataJointError(f"no SQL for {type(node).__name__}")
 
@@ -239,6 +242,23 @@ class Lowering:
             sql.Placeholder(f"p{first}"), sql.Placeholder(f"p{first + 1}")
         )
         return select
+
+    def closure(self, node: Closure, slot: int) -> Select:
+        """Compile what rows of a table lead to: a query that goes on until it finds no row that is new."""
+        names = node.heading.names
+        start = self.node(node.source, slot).render(names)
+        found, table = identifier(self.alias()), self.base(node.table)
+        steps = [
+            sql.SQL(" AND ").join(
+                sql.SQL("{} = {}.{}").format(table.outputs[own].expression, found, identifier(before))
+                for own, before in step
+            )
+            for step in node.steps
+        ]
+        query = sql.SQL(
+            "WITH RECURSIVE {found} AS ({start} UNION {more} JOIN {found} ON {step}) SELECT * FROM {found}"
+        ).format(found=found, start=start, more=table.render(names), step=sql.SQL(" OR ").join(steps))
+        return named(query, self.alias(), names)
 
     # ---- conditions ---------------------------------------------------------------------------------
 
