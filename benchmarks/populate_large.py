@@ -66,7 +66,8 @@ def measure(keys: int) -> None:
     started = time.perf_counter()
     done = Double.populate()["success_count"]
     seconds = time.perf_counter() - started
-    assert done == remaining and Double.progress()[0] == 0
+    assert done == remaining
+    assert Double.progress()[0] == 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sys.stdout.write(
         f"{total:,} keys, {remaining:,} of them pending\n"

@@ -17,8 +17,8 @@ from psycopg.rows import dict_row
 
 from djcli.database.copying import BackgroundCopy
 from djcli.database.embedded import EmbeddedServer
-from djcli.database.failures import translate
-from djcli.database.gate import Gate, controls_transactions
+from djcli.database.failures import translated
+from djcli.database.gate import Gate, controls_transactions, ends_transaction
 from djcli.errors import DataJointError, LostConnectionError, ServerError, ThreadSafetyError
 from djcli.settings import DatabaseTarget, without_password
 from djcli.sql.statement import Params
@@ -51,6 +51,8 @@ class Connection:
         Applied to the text of compiled statements before they run.
     guards
         Whether statements inside a transaction get savepoints of their own.
+    keeper
+        Whoever has opened the transaction for the user's code, which may not end it; None for nobody.
 
     Notes
     -----
@@ -64,6 +66,7 @@ class Connection:
         self.gate: Gate | None = None
         self.rewrite: Callable[[str], str] | None = None
         self.guards = True
+        self.keeper: str | None = None
         self._raw: psycopg.Connection | None = None
         self._pid = 0
         self._depth = 0
@@ -144,6 +147,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the session; the next statement opens a new one."""
+        self._refuse_control()
         if self._raw is not None and self._pid == os.getpid():
             self._raw.close()
         self._raw, self._depth = None, 0
@@ -167,7 +171,7 @@ class Connection:
         Inside a transaction the statement gets a savepoint, so that its failure leaves the transaction usable.
         """
         raw = self._ready(statement)
-        with _translated():
+        with translated():
             in_transaction = raw.info.transaction_status is TransactionStatus.INTRANS
             if not (self.guards and in_transaction) or controls_transactions(statement):
                 try:
@@ -228,7 +232,7 @@ class Connection:
             with self._watched(statement):
                 self._execute(statement, params, cast("psycopg.Cursor[Any]", cursor))
             while True:
-                with _translated():
+                with translated():
                     chunk = cursor.fetchmany(_FETCH_SIZE)
                 yield from chunk
                 if len(chunk) < _FETCH_SIZE:
@@ -251,15 +255,8 @@ class Connection:
         return count
 
     def begin_copy(self, statement: str, rows: Iterable[Sequence[object]]) -> BackgroundCopy:
-        """Send rows by COPY inside a transaction, and do not wait; nothing else may run before `finish_copy`."""
-        raw = self._ready(statement)
-        with _translated():
-            return BackgroundCopy(raw, statement.encode(), rows)
-
-    def finish_copy(self, copy: BackgroundCopy) -> None:
-        """Wait for the end of a COPY; what the database refuses fails the transaction, down to a savepoint."""
-        with _translated():
-            copy.finish()
+        """Send rows by COPY inside a transaction, and do not wait; nothing else may run before its end."""
+        return BackgroundCopy(self._ready(statement), statement.encode(), rows)
 
     def query(
         self, statement: str, args: Mapping[str, object] | Sequence[object] = (), *, as_dict: bool = False
@@ -280,6 +277,8 @@ class Connection:
         list
             All rows, none for a statement that returns none.
         """
+        if self.keeper is not None and ends_transaction(statement):
+            self._refuse_control()
         with self._watched(statement) as raw:
             cursor = raw.cursor(row_factory=dict_row) if as_dict else raw.cursor()
             with cursor:
@@ -311,10 +310,26 @@ class Connection:
         self._thread = get_ident()
         self._depth += 1
         try:
-            with _translated(), raw.transaction():
+            with translated(), raw.transaction():
                 yield self
         finally:
             self._depth = max(0, self._depth - 1)
+
+    def _refuse_control(self) -> None:
+        if self.keeper is not None:
+            raise DataJointError(
+                f"{self.keeper} runs inside a transaction, which it may neither begin nor end; "
+                "nest one with `with connection.transaction`"
+            )
+
+    @contextmanager
+    def kept_by(self, keeper: str) -> Generator[None]:
+        """Refuse to begin or end transactions, and to close the session, while code of the user's runs in one."""
+        self.keeper = keeper
+        try:
+            yield
+        finally:
+            self.keeper = None
 
     @contextmanager
     def unguarded(self) -> Generator[None]:
@@ -352,6 +367,7 @@ class Connection:
         DataJointError
             If one is open already.
         """
+        self._refuse_control()
         if self.in_transaction:
             raise DataJointError("a transaction is open already; nest with `with connection.transaction`")
         self.execute(sql.SQL("BEGIN"))
@@ -360,6 +376,7 @@ class Connection:
 
     def commit_transaction(self) -> None:
         """Commit what `start_transaction` began."""
+        self._refuse_control()
         try:
             self.execute(sql.SQL("COMMIT"))
         finally:
@@ -367,6 +384,7 @@ class Connection:
 
     def cancel_transaction(self) -> None:
         """Roll back what `start_transaction` began."""
+        self._refuse_control()
         try:
             if self.is_connected:  # a lost session has rolled back already
                 self.execute(sql.SQL("ROLLBACK"))
@@ -377,11 +395,3 @@ class Connection:
 def _close(raw: psycopg.Connection, pid: int) -> None:
     if pid == os.getpid():  # a forked child must leave its parent's connection alone
         raw.close()
-
-
-@contextmanager
-def _translated() -> Generator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        raise translate(error) from error

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from io import BytesIO
 from select import select
 
 import psycopg
 from psycopg import pq
 from psycopg.copy import Copy, FileWriter
+
+from djcli.database.failures import translated
 
 _PORTION = 65_536
 
@@ -30,7 +33,7 @@ class BackgroundCopy:
 
     Raises
     ------
-    psycopg.Error
+    DataJointError
         If the server refuses the statement, or is gone.
     """
 
@@ -38,40 +41,44 @@ class BackgroundCopy:
         self._conn = raw.pgconn
         self._encoding = raw.info.encoding
         data = _formatted(raw, rows)
-        self._conn.send_query(statement)
-        self._flush()
-        result = self._result()
-        if result is None or result.status != pq.ExecStatus.COPY_IN:
-            self._drain()
-            raise self._error(result)
-        for start in range(0, len(data), _PORTION):
-            self._put(data[start : start + _PORTION])
-        while not self._conn.put_copy_end():
-            self._wait(writing=True)
-        self._flush()
+        with translated():
+            self._conn.send_query(statement)
+            self._flush()
+            result = self._result()
+            if result is None or result.status != pq.ExecStatus.COPY_IN:
+                self._drain()
+                raise self._error(result)
+            for start in range(0, len(data), _PORTION):
+                self._put(data[start : start + _PORTION])
+            while not self._conn.put_copy_end():
+                self._wait(writing=True)
+            self._flush()
 
     @property
     def is_done(self) -> bool:
         """Whether the server has come to its end, so that `finish` will not wait."""
-        self._conn.consume_input()
-        return not self._conn.is_busy()
+        with translated():
+            self._conn.consume_input()
+            return not self._conn.is_busy()
 
     def finish(self) -> None:
         """Wait for the server's answer.
 
         Raises
         ------
-        psycopg.Error
-            If it refused the rows, or is gone.
+        DataJointError
+            If it refused the rows, which fails the transaction down to a savepoint, or is gone.
         """
-        result = self._result()
-        self._drain()
-        if result is None or result.status != pq.ExecStatus.COMMAND_OK:
-            raise self._error(result)
+        with translated():
+            result = self._result()
+            self._drain()
+            if result is None or result.status != pq.ExecStatus.COMMAND_OK:
+                raise self._error(result)
 
     def abandon(self) -> None:
         """Wait for the end, whatever it is."""
-        self._drain()
+        with suppress(psycopg.Error):
+            self._drain()
 
     def _put(self, portion: memoryview) -> None:
         while not self._conn.put_copy_data(portion):

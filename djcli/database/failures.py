@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import psycopg
 
@@ -60,6 +61,15 @@ def translate(error: psycopg.Error) -> DataJointError:
             return QuerySyntaxError(f"the database cannot read this SQL: {primary}")
         case _:
             return QueryError(primary + (f" ({detail})" if detail else ""))
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Turn what the driver raises inside into our errors."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error) from error
 
 
 def is_retriable(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from djcli.names import Tier
 from djcli.populate.bar import TextBar
 from djcli.populate.claims import MAX_CLAIMS
 from djcli.populate.engine import Options, populate
+from djcli.populate.feed import Order
 from djcli.populate.keys import default_key_source, progress_of
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
 from djcli.tables.binding import either
@@ -107,6 +108,7 @@ class AutoPopulate(Table):
         refresh: bool | None = None,
         observer: Observer | None = None,
         batch: int | None = None,
+        order: Order = "original",
     ) -> PopulateResult:
         """Make the keys that are still to compute.
 
@@ -130,6 +132,8 @@ class AutoPopulate(Table):
             How many keys one transaction may hold at most: reads are fetched ahead and writes gathered, while
             every key stays all or nothing. With 1 every make runs as it is written, in a transaction of its
             own. By default the class attribute ``populate_batch``.
+        order
+            ``'original'``, by primary key; ``'reverse'``; or ``'random'``.
 
         Returns
         -------
@@ -152,6 +156,7 @@ class AutoPopulate(Table):
             make_kwargs=make_kwargs or {},
             observer=watcher,
             batch=self._batch(batch),
+            order=order,
         )
         return populate(self, restrictions, options)
 

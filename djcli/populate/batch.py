@@ -6,8 +6,10 @@ ahead runs as it is written, under a savepoint of its key, after what waited was
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from threading import get_ident
 from typing import Any
 
 from psycopg import sql
@@ -19,6 +21,7 @@ from djcli.definition.model import TableId, TableModel
 from djcli.errors import DataJointError
 from djcli.populate.ahead import ReadAhead, Row
 from djcli.populate.gather import Gathered, merged
+from djcli.populate.interrupts import Interrupts
 from djcli.populate.outbox import Outbox, RetryBatchError
 from djcli.populate.result import Key
 from djcli.sql.insert import OnDuplicate
@@ -56,9 +59,13 @@ class Batch:
         The keys of the batch, claimed, in order.
     ahead
         What is known of the statements of this table's makes.
+    interrupts
+        Told when an interrupt may strike: inside a make, while it is not us who talk to the database.
     """
 
-    def __init__(self, table: Table, keys: Sequence[Key], ahead: ReadAhead) -> None:
+    def __init__(self, table: Table, keys: Sequence[Key], ahead: ReadAhead, interrupts: Interrupts) -> None:
+        self.interrupts = interrupts
+        self.held = 1
         self.table = table
         self.connection = table.connection
         self.keys = keys
@@ -67,6 +74,7 @@ class Batch:
         self.own_tables = _OwnTables(table)
         self.current = Gathered()
         self.place = 0
+        self.place_of_make = os.getpid(), get_ident()
         self.direct = False
         self.gathers = True
         self.depth = 0
@@ -91,7 +99,7 @@ class Batch:
         """
         self.place, self.current, self.direct, self.gathers = place, Gathered(), False, True
         try:
-            make(dict(self.keys[place]))
+            self.in_make(make, dict(self.keys[place]))
             if place not in self.refused:
                 self.check_row_of_key()
                 self.end_key()
@@ -102,6 +110,16 @@ class Batch:
         else:
             if place in self.refused:  # make has swallowed the refusal
                 self.drop_key()
+
+    def in_make(self, make: Make, key: Key) -> None:
+        """Call make; only there may an interrupt strike."""
+        self.interrupts.open()
+        self.held = 0
+        try:
+            make(key)
+        finally:
+            self.held = 1
+            self.interrupts.close()
 
     def undo(self, error: BaseException) -> None:
         """Undo the running key after its make failed.
@@ -167,7 +185,7 @@ class Batch:
         self, node: Node, statement: Statement, values: tuple[object, ...], limits: Mapping[str, object]
     ) -> list[Row]:
         """Answer a query of make, from what was fetched ahead if possible."""
-        if self.depth:
+        if self.depth or not self.is_asked_here:
             return self.connection.rows(statement.text, {**parameters(values), **limits})
         if not self.gathers or self.own_tables.are_read_by(node):
             # Rows that wait may be among the answers, and what is seen inside a transaction of the user's may
@@ -204,7 +222,7 @@ class Batch:
 
     def write(self, model: TableModel, names: tuple[str, ...], rows: list[tuple[object, ...]]) -> bool:
         """Gather rows of the computed table or its parts; False for rows of any other."""
-        if not self.gathers or model.id not in self.own_tables:
+        if not self.gathers or model.id not in self.own_tables or not self.is_asked_here:
             return False
         self.current.add(model, names, rows)
         if self.outbox.rows + self.current.count > MAX_ROWS:
@@ -221,29 +239,34 @@ class Batch:
 
     def before_statement(self) -> None:
         """Make way for a statement that make runs past the algebra."""
-        if not self.inside:
+        if not self.depth and self.is_asked_here:
             self.settle()
             # Whatever it is, it may have written anywhere.
             self.ahead.forget_rows()
 
     def before_transaction(self) -> None:
         """Stop gathering until the key ends: what make writes inside it may be rolled back by itself."""
-        if not self.inside:
+        if not self.depth and self.is_asked_here:
             self.before_statement()
             self.gathers = False
 
     def __enter__(self) -> None:
+        self.interrupts.close()
+        self.held += 1
         self.depth += 1
         self.connection.guards = False
 
     def __exit__(self, *_: object) -> None:
         self.depth -= 1
+        self.held -= 1
         self.connection.guards = True
+        if not self.held:
+            self.interrupts.open()
 
     @property
-    def inside(self) -> bool:
-        """Whether a statement of ours is running, not one of make's."""
-        return self.depth > 0
+    def is_asked_here(self) -> bool:
+        """Whether make itself asks: not a thread of its, which may not, and not a process that it forked."""
+        return self.place_of_make == (os.getpid(), get_ident())
 
     def own(self, statement: sql.Composable) -> None:
         """Run a statement of ours."""

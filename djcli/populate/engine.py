@@ -15,8 +15,9 @@ from djcli.database.failures import is_retriable
 from djcli.errors import DataJointError, IntegrityError, LostConnectionError
 from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch
-from djcli.populate.claims import MAX_CLAIMS, claim, lock_number, release
-from djcli.populate.feed import Feed, KeyStream
+from djcli.populate.claims import MAX_CLAIMS, TooManyClaimsError, claim, lock_number, release
+from djcli.populate.feed import Feed, KeyStream, Order
+from djcli.populate.interrupts import Interrupts
 from djcli.populate.keys import Todo, todo
 from djcli.populate.outbox import RetryBatchError
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
@@ -29,7 +30,10 @@ from djcli.tables.table import Table
 ATTEMPTS = 3
 """How often a key is tried when the database, not make, is at fault."""
 
-FIRST_BATCH = 4
+FIRST_BATCH = 1
+"""Keys of the first batch: more would be kept from other workers, if makes turn out to be slow."""
+
+GROWTH = 8
 BATCH_SECONDS = 0.25
 """How long a batch may take: slow makes commit one by one, quick ones together."""
 
@@ -40,6 +44,8 @@ class Options:
 
     `batch` is the number of keys that one transaction may hold; 1 runs each make as it is written.
     """
+
+    order: Order = "original"
 
     suppress_errors: bool = False
     return_exception_objects: bool = False
@@ -89,7 +95,7 @@ def populate(
             pending = min(pending, options.max_calls)
         options.observer.begin(run.label, pending)
         if pending:
-            run.all_keys(KeyStream(work) if feed is None else feed)
+            run.all_keys(KeyStream(work, options.order) if feed is None else feed)
     finally:
         options.observer.end(run.label)
     return run.result
@@ -108,7 +114,8 @@ class _Run:
         self.calls = 0
         self.failed_keys: set[tuple[object, ...]] = set()
         self.ahead = ReadAhead(work.pending.heading)
-        self.size = min(FIRST_BATCH, options.batch)
+        self.size = FIRST_BATCH
+        self.most = min(options.batch, MAX_CLAIMS)
 
     def all_keys(self, feed: Feed) -> None:
         """Make the keys that the feed gives, going on when the connection was lost."""
@@ -146,7 +153,14 @@ class _Run:
             return []
         name = self.table.full_table_name
         numbers = [lock_number(name, key) for key in keys]
-        claims = claim(self.connection, numbers)
+        try:
+            claims = claim(self.connection, numbers)
+        except TooManyClaimsError:
+            release(self.connection, numbers)
+            if len(keys) == 1:
+                raise
+            self.size = self.most = len(keys) // 2
+            return keys
         for key, is_ours in zip(keys, claims, strict=True):
             if not is_ours:
                 self.options.observer.skipped(self.label, key)
@@ -158,9 +172,10 @@ class _Run:
 
     def claimed_keys(self, keys: list[Key]) -> list[Key]:
         """Make claimed keys in one transaction, and again one by one where the transaction was at fault."""
+        attempt = _Attempt(self, keys)
         try:
-            attempt = _Attempt(self, keys)
-            attempt.run()
+            with Interrupts() as interrupts:
+                attempt.run(interrupts)
         except LostConnectionError:
             raise
         except (RetryBatchError, DataJointError) as error:
@@ -177,7 +192,7 @@ class _Run:
     def adapt(self, seconds: float, keys: int) -> None:
         """Let batches grow while they are quick, and shrink when they are slow."""
         if seconds < BATCH_SECONDS / 2 and keys >= self.size:
-            self.size = min(self.size * 4, self.options.batch, MAX_CLAIMS)
+            self.size = min(self.size * GROWTH, self.most)
         elif seconds > BATCH_SECONDS and keys:
             self.size = max(1, min(self.size, int(keys * BATCH_SECONDS / seconds)))
 
@@ -238,21 +253,27 @@ class _Attempt:
         self.seconds = 0.0
         self.batch: Batch | None = None
 
-    def run(self) -> None:
+    def run(self, interrupts: Interrupts) -> None:
         """Run the makes and commit; nothing has happened when this raises."""
         owner = self.owner
         instance, connection = owner.table.instance, owner.connection
         started = time.monotonic()
         with connection.snapshot():
             self.todo = self.still_pending()
-            batch = self.batch = Batch(owner.table, self.todo, owner.ahead)
+            batch = self.batch = Batch(owner.table, self.todo, owner.ahead, interrupts)
             instance.interceptor = connection.gate = batch
             try:
-                self.run_makes(batch, started)
+                with connection.kept_by(f"make() of {owner.label}"):
+                    self.run_makes(batch, started)
                 batch.flush()
             finally:
                 batch.outbox.abandon()
                 instance.interceptor = connection.gate = None
+        try:
+            interrupts.open()
+        except BaseException as error:  # noqa: BLE001 - told when the finished keys are
+            self.stop = error
+        interrupts.close()
         self.seconds = time.monotonic() - started
 
     def still_pending(self) -> list[Key]:
@@ -280,7 +301,7 @@ class _Attempt:
                 if not owner.options.suppress_errors:
                     return
             except BaseException as error:  # noqa: BLE001 - an interrupt: the finished keys are kept
-                self.stop = error
+                self.ran, self.stop = place, error
                 return
 
     def settle(self) -> list[Key]:
@@ -291,9 +312,8 @@ class _Attempt:
         for key in self.keys:
             if tuple(key.values()) not in pending:
                 owner.options.observer.skipped(owner.label, key)
-        last = self.ran - 1 if self.stop is not None else self.ran
         failed = self.batch.refused.keys() | self.errors.keys()
-        places = list(range(last))
+        places = list(range(self.ran))
         if not owner.options.suppress_errors:
             # What is committed is told first: an error ends the whole populate.
             places.sort(key=lambda place: place in failed)

@@ -73,9 +73,11 @@ class Outbox:
 
     def _go_on(self) -> None:
         """Start to send the next portion, if the server is ready for it."""
-        if self._failed or (self._flight is not None and not self._flight.is_done):
+        if self._failed:
             return
         try:
+            if self._flight is not None and not self._flight.is_done:
+                return
             self._land()
             if not self._portions:
                 if self._unsent_rows < PORTION:
@@ -112,7 +114,7 @@ class Outbox:
         """Wait for the portion that is on its way."""
         flight, self._flight = self._flight, None
         if flight is not None:
-            self._connection.finish_copy(flight)
+            flight.finish()
 
     def pause(self) -> None:
         """Make the connection free for a query."""
