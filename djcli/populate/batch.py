@@ -16,7 +16,7 @@ from psycopg import sql
 
 from djcli.algebra.relation import Node
 from djcli.algebra.restriction import AndList
-from djcli.database.failures import is_retriable
+from djcli.database.failures import is_retriable, is_servers
 from djcli.definition.model import TableId, TableModel
 from djcli.errors import DataJointError
 from djcli.populate.ahead import ReadAhead, Row
@@ -129,6 +129,8 @@ class Batch:
         RetryBatchError
             If the transaction is at fault, or is lost while this goes on.
         """
+        if is_servers(error):
+            raise error
         try:
             if is_retriable(error):
                 raise error
@@ -285,7 +287,7 @@ class Batch:
                 for (model, names), rows in merged([gathered], self.table.id):
                     send_rows(self.connection, model, names, rows, OnDuplicate.REFUSE)
         except DataJointError as error:
-            if is_retriable(error):
+            if is_retriable(error) or is_servers(error):
                 raise
             self.refused[self.place] = error
             self.own(sql.SQL("ROLLBACK TO SAVEPOINT djcli_key"))

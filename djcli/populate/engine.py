@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +12,8 @@ from typing import Any
 from psycopg import sql
 
 from djcli.algebra.restriction import AndList
-from djcli.database.failures import is_retriable
-from djcli.errors import DataJointError, IntegrityError, LostConnectionError
+from djcli.database.failures import is_retriable, is_servers
+from djcli.errors import DataJointError, IntegrityError, LostConnectionError, ServerError
 from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch
 from djcli.populate.claims import MAX_CLAIMS, TooManyClaimsError, claim, lock_number, release
@@ -27,6 +28,8 @@ from djcli.sql.insert import find_taken
 from djcli.tables.declare import ensure
 from djcli.tables.table import Table
 
+logger = logging.getLogger("djcli")
+
 ATTEMPTS = 3
 """How often a key is tried when the database, not make, is at fault."""
 
@@ -34,6 +37,9 @@ FIRST_BATCH = 1
 """Keys of the first batch: more would be kept from other workers, if makes turn out to be slow."""
 
 GROWTH = 8
+RECONNECT_SECONDS = 60.0
+"""How long a server that went away is waited for."""
+
 BATCH_SECONDS = 0.25
 """How long a batch may take: slow makes commit one by one, quick ones together."""
 
@@ -130,9 +136,31 @@ class _Run:
                 calls = self.calls
                 if lost == ATTEMPTS:
                     raise
+                self.reach_again()
                 feed.restart(self.failed_keys)
             else:
                 return
+
+    def reach_again(self) -> None:
+        """Wait for a server that was restarted.
+
+        Raises
+        ------
+        ServerError, LostConnectionError
+            If it does not come back.
+        """
+        logger.warning("the connection to the database was lost; trying to reach it again")
+        give_up, pause = time.monotonic() + RECONNECT_SECONDS, 0.05
+        while True:
+            try:
+                self.connection.ping()
+            except (ServerError, LostConnectionError):
+                if time.monotonic() > give_up:
+                    raise
+            else:
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)
 
     def keys_of(self, feed: Feed) -> None:
         """Take keys batch by batch, until there are none or enough calls were made."""
@@ -203,7 +231,9 @@ class _Run:
                 outcome = make_key(self.table, key, self.options.make_kwargs)
             except LostConnectionError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever make raises is this key's error
+            except Exception as error:
+                if is_servers(error):
+                    raise
                 if is_retriable(error) and attempt < ATTEMPTS:
                     continue
                 self.calls += 1
@@ -296,7 +326,9 @@ class _Attempt:
                 batch.run_key(place, lambda key: call_make(owner.table, key, owner.options.make_kwargs))
             except RetryBatchError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever make raises is this key's error
+            except Exception as error:
+                if is_servers(error):
+                    raise
                 self.errors[place] = error
                 if not owner.options.suppress_errors:
                     return

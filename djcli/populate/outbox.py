@@ -9,7 +9,7 @@ from psycopg import sql
 
 from djcli.database.connection import Connection
 from djcli.database.copying import BackgroundCopy
-from djcli.database.failures import is_retriable
+from djcli.database.failures import is_retriable, is_servers
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError
 from djcli.populate.gather import Gathered, Group, Row, merged
@@ -88,6 +88,9 @@ class Outbox:
             self._note(error)
 
     def _note(self, error: DataJointError) -> None:
+        """Take note of a refusal; what is no key's fault ends the batch."""
+        if is_servers(error):
+            raise error
         if is_retriable(error):
             raise RetryBatchError(str(error)) from error
         self._failed = True
@@ -167,8 +170,8 @@ class Outbox:
                 for (model, names), rows in merged([gathered for _, gathered in part], self._table):
                     send_rows(self._connection, model, names, rows, OnDuplicate.REFUSE)
             except DataJointError as error:
-                if is_retriable(error):
-                    raise RetryBatchError(str(error)) from error
+                self._note(error)
+                self._failed = False
                 self._connection.execute(_UNDO)
                 if len(part) == 1:
                     self.refused[part[0][0]] = error
