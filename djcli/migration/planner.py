@@ -190,9 +190,9 @@ class _Attempt:
         waiting = [master_of(table)]
         while waiting:
             each = waiting.pop()
-            if each in found or each not in self.view.tables:
+            if each in found or each not in self.view.tables or each in self.target.gone:
                 continue
-            if not root_tier(each).is_auto or each not in self.planner.known or each in self.target.gone:
+            if not root_tier(each).is_auto or each not in self.planner.known:
                 return set()
             found.add(each)
             waiting += [model.id for model, _ in self.view.children(each)]

@@ -249,6 +249,18 @@ def test_recompute_goes_for_a_part_and_for_a_selection(filled: Instance) -> None
     assert rows(filled, "__sum") == []
 
 
+def test_a_table_that_goes_anyway_is_no_obstacle_to_computing_anew(filled: Instance) -> None:
+    """One that no class declares any more hangs on the table; kept, it would stand in the way."""
+    changed = {**LAB, "Sum:computed": LAB["Sum:computed"] + "\nm : int32"}
+    del changed["Total:computed"]
+    classes = edition(filled, changed)
+    assert not make_plan(filled, classes, Options(keep_extra=True)).offer
+    assert {str(table) for table in make_plan(filled, classes).offer} == {"lab.Sum", "lab.Sum.Item"}
+    done = migrate(filled, changed, recompute=True, allow_destructive=True)
+    assert "- lab.Total: the table is only in the database [destructive]" in labels(done)
+    assert len(rows(filled, "session__trial")) == 2
+
+
 def test_raw_data_is_never_dropped_to_be_computed_again(filled: Instance) -> None:
     """Where raw data hangs on a computed table there is no offer; nor for a raw table."""
     noted = {**LAB, "Note": "-> Sum\n---\nnote : varchar(9)"}
