@@ -187,13 +187,20 @@ def candidates(changes: Sequence[Change], view: View) -> dict[Change, str]:
         if isinstance(change, AttributeAdded) and not change.attribute.name.startswith("_"):
             added.setdefault(change.id, []).append(change)
     missing = [change for change in changes if isinstance(change, TableMissing)]
+    pairs = {
+        (gone.id, gone.attribute.name, new.attribute.name): (gone, new)
+        for gone in changes
+        if isinstance(gone, AttributeRemoved)
+        for new in added.get(gone.id, ())
+        if gone.attribute.type == new.attribute.type
+    }
+    for (table, before, after), (gone, new) in pairs.items():
+        keys = view.tables[table].foreign_keys
+        # what is inherited follows when it is renamed above
+        if not any((key.parent, before, after) in pairs and (before, before) in key.columns for key in keys):
+            offer(gone, new, f"{display_name(table.name)}.{before}={after}")
     for gone in changes:
-        if isinstance(gone, AttributeRemoved):
-            for new in added.get(gone.id, ()):
-                if gone.attribute.type == new.attribute.type:
-                    rename = f"{gone.attribute.name}={new.attribute.name}"
-                    offer(gone, new, f"{display_name(gone.id.name)}.{rename}")
-        elif isinstance(gone, TableExtra):
+        if isinstance(gone, TableExtra):
             for table in missing:
                 if _alike(view.tables[gone.id], table.model):
                     offer(gone, table, f"{display_name(gone.id.name)}={display_name(table.model.id.name)}")

@@ -159,6 +159,8 @@ def test_a_rename_is_offered_and_never_guessed(filled: Instance) -> None:
     assert "if it was renamed, keep the data with --rename Session.session=number" in hints
     assert "if it was renamed, keep the data with --rename Session.day=date" in hints
     assert plan.blocked
+    # what is inherited follows, so nothing is said of it
+    assert not any(each.hint for each in plan.changes if str(each.change.table) != "lab.Session")
     wanted = ("Session.session=number", "lab.Session.day=date")
     done = migrate(filled, renamed, renames=wanted)
     assert labels(done)[:2] == [
