@@ -24,7 +24,7 @@ from djcli.definition.attribute import Attribute, Default
 from djcli.definition.model import TableId
 from djcli.definition.types import parse_type
 from djcli.errors import DataJointError, RefusedError, SelectionError
-from djcli.migration.alter import alter_table, alter_tables
+from djcli.migration.alter import alter_tables
 from djcli.migration.apply import apply
 from djcli.migration.plan import Options
 from djcli.migration.planner import make_plan
@@ -318,10 +318,10 @@ def test_alter_from_python(filled: Instance, monkeypatch: pytest.MonkeyPatch) ->
     del changed["Total:computed"]
     classes = {cls.class_label: cls for cls in edition(filled, changed)}
     monkeypatch.setattr("builtins.input", lambda: "no")
-    assert alter_table(filled, classes["Session"], prompt=True).changes == ()
+    assert alter_tables(filled, [classes["Session"]], prompt=True).changes == ()
     assert rows(filled, "session")[0][2:] != ()
     monkeypatch.setattr("builtins.input", lambda: "yes")
-    assert len(alter_table(filled, classes["Session"], prompt=True).changes) == 1
+    assert len(alter_tables(filled, [classes["Session"]], prompt=True).changes) == 1
     assert rows(filled, "session") == [("s1", 1), ("s2", 7)]
     assert alter_tables(filled, list(classes.values()), prompt=False).work == ()
     assert rows(filled, "__total") == [("s1", 1, "a", 1000)]
