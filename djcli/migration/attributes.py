@@ -76,8 +76,9 @@ class EnumLabelsChanged(AttributeChange):
         """Return one line for people."""
         words = [f"{label!r} added" for label in self.added]
         words += [f"{label!r} removed" for label in self.removed]
-        if not words:
-            words = [f"reordered to {self.after.text}"]
+        kept = [label for label in self.before.labels if label in self.after.labels]
+        if kept != [label for label in self.after.labels if label in self.before.labels]:
+            words.append(f"reordered to {self.after.text}")
         return f"attribute {self.attribute}: enum labels {', '.join(words)}"
 
     def details(self) -> Mapping[str, object]:

@@ -14,7 +14,7 @@ from djcli.catalog.introspect import load
 from djcli.database.connection import Connection
 from djcli.definition.model import TableId, TableModel
 from djcli.errors import DataJointError
-from djcli.migration.alteration import alterations
+from djcli.migration.alteration import Alteration, alterations
 from djcli.migration.changes import (
     Change,
     SchemaExtra,
@@ -190,9 +190,9 @@ class _Attempt:
         waiting = [master_of(table)]
         while waiting:
             each = waiting.pop()
-            if each in found or each not in self.view.tables:
+            if each in found or each not in self.view.tables or each in self.target.gone:
                 continue
-            if not root_tier(each).is_auto or each not in self.planner.known or each in self.target.gone:
+            if not root_tier(each).is_auto or each not in self.planner.known:
                 return set()
             found.add(each)
             waiting += [model.id for model, _ in self.view.children(each)]
@@ -213,12 +213,13 @@ class _Attempt:
             )
             for change, verdict in zip(self.changes, self.verdicts, strict=True)
         ]
-        steps = make_steps(self.target, self.lookups, self._stale_enums())
-        return Plan(tuple(planned), tuple(steps), self._altered(), dict(offer))
+        changed = alterations(self.target)
+        steps = make_steps(self.target, changed, self.lookups, self._stale_enums())
+        return Plan(tuple(planned), tuple(steps), self._altered(changed), dict(offer))
 
-    def _altered(self) -> tuple[TableId, ...]:
+    def _altered(self, changed: Sequence[Alteration]) -> tuple[TableId, ...]:
         """Return the present names of the tables that others must not use meanwhile."""
-        tables = [each.id for each in alterations(self.target)]
+        tables = [each.id for each in changed]
         tables += [table for table in self.target.gone if table in self.view.tables]
         tables += self.view.present_tables
         return tuple(dict.fromkeys(self.view.present(table) for table in tables))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -233,12 +234,16 @@ def test_a_table_in_use_is_an_error_that_says_by_whom(instance: Instance, server
     """Instead of a hang."""
     migrate(instance, WIDE)
     classes = edition(instance, WIDER)
+    told: list[str] = []
+    who = r"lab\.T3 is in use by process \d+, .*somebody else, idle in a"
     with other(server) as reader:
         reader.execute("SELECT * FROM lab.t3")
-        with pytest.raises(
-            DataJointError, match=r"lab\.T3 is in use by process \d+, .*somebody else, idle in a"
-        ):
-            apply(instance, classes, wait=0.05)
+        with pytest.raises(DataJointError, match=who):
+            apply(instance, classes, wait=0.05, tell=told.append)
+        with pytest.raises(DataJointError, match=who):
+            apply(instance, classes, wait=0, tell=told.append)
+    assert len(told) == 1
+    assert re.match(who + ".*; waiting up to 0.05 s", told[0])
     apply(instance, classes)
     assert_settled(instance, classes)
 
