@@ -33,7 +33,6 @@ MAX_ROWS = 200_000
 """Rows that wait at most; more are sent before the end of the batch."""
 
 _BEFORE_AHEAD = sql.SQL("SAVEPOINT djcli_ahead")
-_AFTER_AHEAD = sql.SQL("RELEASE SAVEPOINT djcli_ahead")
 _UNDO_AHEAD = sql.SQL("ROLLBACK TO SAVEPOINT djcli_ahead; RELEASE SAVEPOINT djcli_ahead")
 _END_KEY = sql.SQL("RELEASE SAVEPOINT djcli_key")
 _DROP_KEY = sql.SQL("ROLLBACK TO SAVEPOINT djcli_key; RELEASE SAVEPOINT djcli_key")
@@ -219,8 +218,7 @@ class Batch:
                 raise
             self.own(_UNDO_AHEAD)
             return None
-        self.own(_AFTER_AHEAD)
-        return rows
+        return rows  # the savepoint stays: it costs a round trip to release
 
     def write(self, model: TableModel, names: tuple[str, ...], rows: list[tuple[object, ...]]) -> bool:
         """Gather rows of the computed table or its parts; False for rows of any other."""
