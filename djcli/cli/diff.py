@@ -49,7 +49,7 @@ def diff(
     check: Annotated[bool, typer.Option("--check", help="Exit with code 4 if anything differs.")] = False,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statements that apply would run.")] = False,
     format_: Annotated[
-        str, typer.Option("--format", metavar="table|json", help="How to print it; see below for JSON.")
+        str, typer.Option("--format", metavar="table|json", help="How to print it; JSON is as told above.")
     ] = "table",
     rename: RenameOption = None,
     recompute: RecomputeOption = False,

@@ -218,5 +218,7 @@ def test_apply_repeats_the_selection_quoted_for_the_shell(djcli: Run, database_u
 
 def test_help_explains_selections(djcli: Run) -> None:
     told = " ".join(djcli("ls", "--help").out.split())
+    assert "completion" not in told
+    assert "str]" not in told
     for words in ("+Session with all it depends on", "2+Session", "tier:computed", "in quotes", "--exclude"):
         assert words in told
