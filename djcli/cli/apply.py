@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from djcli.cli import console
-from djcli.cli.diff import ExactOption, KeepExtraOption, RecomputeOption, RenameOption, show
+from djcli.cli.diff import ExactOption, KeepExtraOption, RecomputeOption, RenameOption, check_excluded, show
 from djcli.cli.options import shared
 from djcli.cli.workspace import ExcludeOption, TablesArgument, open_workspace
 from djcli.errors import RefusedError
@@ -59,13 +59,14 @@ def apply(
         work.pipelines.require_complete("applying all pipelines")
     classes = work.select(tables, exclude)
     options = Options(
-        whole_schemas=not (tables or exclude),
+        whole_schemas=work.selects_schemas(tables, exclude),
         keep_extra=keep_extra or not work.is_whole,
         renames=tuple(rename or ()),
         recompute=recompute,
         exact=exact,
     )
     plan = make_plan(work.instance, classes, options)
+    check_excluded(work, plan, exclude)
     if dry_run or not _is_plain(plan):
         show(plan)
     if dry_run:

@@ -18,6 +18,7 @@ from djcli.cli.options import shared
 from djcli.errors import MissingTableError, SelectionError
 from djcli.project.pipelines import Pipelines, load_pipelines
 from djcli.project.selection import find_table, graph_of, named_tables, select_tables
+from djcli.project.terms import parse_terms
 from djcli.settings import DatabaseTarget, config, database_target
 from djcli.tables.instance import Instance, use_instance
 from djcli.tables.table import Table
@@ -90,6 +91,10 @@ class Workspace:
         """
         found = self.pipelines
         return select_tables(selection or (), found.tables, found.failures, exclude or ())
+
+    def selects_schemas(self, selection: Sequence[str] | None, exclude: Sequence[str] | None) -> bool:
+        """Tell whether all tables of certain schemas are selected, whatever these may be."""
+        return not exclude and all(term.is_schema for term in parse_terms(selection or ()))
 
     def named(self, selection: Sequence[str] | None) -> set[type[Table]]:
         """Return the tables that a selection names themselves, and so must not pass over in silence."""

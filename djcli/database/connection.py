@@ -217,6 +217,18 @@ class Connection:
             self._execute(statement, params, cursor)
             return cursor.fetchall() if cursor.description is not None else []
 
+    def rows_of_each(self, statements: Sequence[sql.Composed]) -> list[list[tuple[Any, ...]]]:
+        """Run several SELECTs without parameters in one round trip, and return the rows of each."""
+        if not statements:
+            return []
+        whole = sql.SQL(";\n").join(statements)
+        with self._watched(whole) as raw, raw.cursor() as cursor:
+            self._execute(whole, None, cursor)
+            found = [cursor.fetchall()]
+            while cursor.nextset():
+                found.append(cursor.fetchall())
+            return found
+
     def execute(self, statement: Query, params: Params | None = None) -> int:
         """Run a statement and return how many rows it touched."""
         with self._watched(statement) as raw, raw.cursor() as cursor:

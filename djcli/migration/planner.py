@@ -162,7 +162,7 @@ class _Attempt:
 
     def _extra_schemas(self) -> list[Change]:
         """Return notes on schemas that were declared by djcli and that no class is in any more."""
-        if not self.planner.options.whole_schemas:
+        if not self.planner.options.whole_schemas or self.planner.known.keys() - self.planner.classes.keys():
             return []
         known = {table.schema for table in self.planner.instance.classes} | set(self.planner.asked)
         return [SchemaExtra(name) for (name,) in self.connection.rows(_OUR_SCHEMAS) if name not in known]

@@ -23,7 +23,11 @@ from djcli.sql.ddl import statement
 SMALL = 16 * 1024 * 1024
 """A table of fewer bytes is counted; of a larger one the planner's estimate is taken, unless asked otherwise."""
 
-_SIZE = sql.SQL("SELECT pg_relation_size(to_regclass({}))")
+_SIZES = sql.SQL("""
+SELECT n.nspname, c.relname, pg_relation_size(c.oid)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname = ANY(%(schemas)s)
+""")
 _VIEWS = sql.SQL("""
 SELECT DISTINCT n.nspname, c.relname, a.attname, vn.nspname || '.' || v.relname
 FROM pg_catalog.pg_depend d
@@ -70,6 +74,7 @@ class Questions:
         self.target = future.target
         self._exact = exact
         self._counts: dict[TableId, Count] = {}
+        self._sizes: dict[TableId, int] = {}
         self._views: dict[tuple[str, str, str | None], list[str]] | None = None
 
     # ---- numbers ------------------------------------------------------------------------------------
@@ -82,11 +87,17 @@ class Questions:
 
     def _count(self, table: TableId) -> Count:
         present = self.target.view.present(table)
-        if not self._exact:
-            [(size,)] = self.connection.rows(_SIZE.format(sql.Literal(sql.Identifier(*present).as_string())))
-            if size > SMALL:
-                return Count(self._estimate(present), estimated=True)
+        if not self._exact and self._size(present) > SMALL:
+            return Count(self._estimate(present), estimated=True)
         return Count(count_rows(self.connection, [present])[present])
+
+    def _size(self, present: TableId) -> int:
+        """Return how many bytes a table has; all are asked for at once."""
+        if present not in self._sizes:
+            schemas = sorted({table.schema for table in self.target.view.catalog.tables} | {present.schema})
+            rows = self.connection.rows(_SIZES, {"schemas": schemas})
+            self._sizes = {TableId(schema, name): size for schema, name, size in rows}
+        return self._sizes.get(present, 0)
 
     def _estimate(self, present: TableId) -> int:
         """Return what the planner thinks; it takes into account how the table grew since it was analysed."""

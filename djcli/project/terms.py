@@ -52,6 +52,11 @@ class Term:
         return self.by is By.NAME and not self.has_wildcard and self.above == self.below == 0
 
     @property
+    def is_schema(self) -> bool:
+        """Whether it is all tables of schemas, and no others."""
+        return self.by is By.SCHEMA and self.above == self.below == 0
+
+    @property
     def has_wildcard(self) -> bool:
         """Whether the pattern may match more than one text."""
         return "*" in self.pattern

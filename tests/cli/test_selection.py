@@ -144,6 +144,27 @@ def test_diff_and_apply_leave_out_what_is_excluded(djcli: Run) -> None:
     assert "+ farm.Report: the table does not exist yet" in rest.out
 
 
+@pytest.mark.usefixtures("farm")
+def test_what_is_excluded_is_not_declared_by_a_back_door(djcli: Run) -> None:
+    for command in ("diff", "apply"):
+        refused = djcli(command, "--exclude", "Animal")
+        assert refused.code == 2
+        assert "Animal is excluded, but what is selected cannot change without it" in refused.err
+    assert djcli("apply", "--exclude", "farm.*").code == 0
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_selection_of_schemas_has_the_tables_that_nothing_declares(djcli: Run, database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE TABLE farm.stray (a int PRIMARY KEY)")
+        connection.execute("CREATE TABLE shop.stray (a int PRIMARY KEY)")
+    told = djcli("diff", "schema:farm").out
+    assert "- farm.Stray: the table is only in the database" in told
+    assert "shop" not in told
+    for args in (["farm.*"], ["schema:farm", "Customer"], ["schema:farm+"], ["--exclude", "Report"]):
+        assert "Stray" not in djcli("diff", *args).out
+
+
 @pytest.mark.usefixtures("applied")
 def test_populate_and_progress_take_the_computed_tables_of_a_selection(djcli: Run) -> None:
     assert djcli("populate", "Animal+", "--exclude", "Report").out == "WeighingMean: 0 made in 0.0 s\n"
@@ -197,5 +218,7 @@ def test_apply_repeats_the_selection_quoted_for_the_shell(djcli: Run, database_u
 
 def test_help_explains_selections(djcli: Run) -> None:
     told = " ".join(djcli("ls", "--help").out.split())
+    assert "completion" not in told
+    assert "str]" not in told
     for words in ("+Session with all it depends on", "2+Session", "tier:computed", "in quotes", "--exclude"):
         assert words in told

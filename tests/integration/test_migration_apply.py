@@ -339,10 +339,12 @@ def test_questions_stop_at_the_first_row_and_large_tables_are_not_counted(
 def test_the_number_of_statements_does_not_grow_with_tables_that_stay(
     instance: Instance, statements: list[str]
 ) -> None:
-    """A plan without differences asks a constant number of questions."""
+    """A plan without differences asks a constant number of questions, of lookup tables' contents too."""
 
     def asked(number: int) -> int:
-        classes = edition(instance, {f"T{n}": "t : int32\n---\na : enum('x')" for n in range(number)})
+        tables = {f"T{n}": "t : int32\n---\na : enum('x')" for n in range(number)}
+        lookups = {f"L{n}:lookup": ("l : int32", [(n,)]) for n in range(number)}
+        classes = edition(instance, {**tables, **lookups})
         apply(instance, classes)
         statements.clear()
         assert not make_plan(instance, classes).work
