@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,9 +134,20 @@ def names(columns: Any) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
+def quoted(table: Made) -> str:
+    """Return the full name of a table, as djcli has it."""
+    return f'"{table.schema}"."{table.name}"'
+
+
 def table_of(instance: Instance, table: Made) -> Any:
     """Return the class of a table; other schemas are not loaded."""
-    module: Any = dj.VirtualModule(table.schema, table.schema, connection=instance.connection)
+    return class_in(
+        {table.schema: dj.VirtualModule(table.schema, table.schema, connection=instance.connection)}, table
+    )
+
+
+def class_in(modules: Mapping[str, Any], table: Made) -> Any:
+    """Return the class of a table in the virtual modules of the schemas."""
     master, _, part = table.name.partition("__")
-    cls = getattr(module, master.title())
+    cls = getattr(modules[table.schema], master.title())
     return getattr(cls, part.title()) if part else cls

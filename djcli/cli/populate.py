@@ -8,10 +8,10 @@ from typing import Annotated, cast
 
 import typer
 
-from djcli.algebra.restriction import AndList, Where
+from djcli.algebra.restriction import AndList
 from djcli.cli import console
 from djcli.cli.bars import Follower, Tally
-from djcli.cli.conditions import RestrictOption, check_attributes, conditions
+from djcli.cli.conditions import Condition, RestrictOption, conditions_of_each
 from djcli.cli.failures import EXIT_ERROR, explain
 from djcli.cli.options import count, shared
 from djcli.cli.restriction import parse_restrictions
@@ -44,8 +44,8 @@ def populate(
     work = open_workspace(ctx)
     chosen = _computed(work, tables, exclude)
     sources = {table: _key_source(table) for table in chosen}
-    check_attributes(restrictions, [source.heading for source in sources.values()], "key source")
-    typed = {table: conditions(restrictions, source.heading) for table, source in sources.items()}
+    headings = {table: source.heading for table, source in sources.items()}
+    typed = conditions_of_each(restrictions, headings, "key source")
     follower = Follower()
     try:
         for table in work.declared(chosen, named=work.named(tables)):
@@ -93,7 +93,7 @@ def _key_source(table: type[AutoPopulate]) -> QueryExpression:
     return source() if isinstance(source, type) else source
 
 
-def _note_no_match(tally: Tally, source: QueryExpression, typed: list[Where]) -> None:
+def _note_no_match(tally: Tally, source: QueryExpression, typed: list[Condition]) -> None:
     nothing_done = not (tally.done or tally.skipped or tally.failures)
     if typed and nothing_done and not source & AndList(typed):
         shown = ", ".join(f"{where.attribute}{where.operator}{where.value}" for where in typed)

@@ -10,7 +10,7 @@ import typer
 from djcli.algebra.heading import HeadingAttribute
 from djcli.algebra.restriction import AndList
 from djcli.cli import console
-from djcli.cli.conditions import RestrictOption, check_attributes, conditions
+from djcli.cli.conditions import RestrictOption, conditions_of
 from djcli.cli.options import choice, count
 from djcli.cli.restriction import parse_restrictions
 from djcli.cli.workspace import TableArgument, open_workspace
@@ -44,10 +44,10 @@ def show(
     restrictions = parse_restrictions(restrict)
     work = open_workspace(ctx)
     found = work.find(table)
-    check_attributes(restrictions, [found.heading])
+    typed = conditions_of(restrictions, found)
     if most is None and format_ == "table":
         most = int(config["display.limit"])
-    rows = found() & AndList(conditions(restrictions, found.heading))
+    rows = found() & AndList(typed)
     names = rows.heading.names
     fetched = rows.to_dicts(order_by="KEY", limit=most)
     match format_:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from psycopg import sql
@@ -19,6 +20,7 @@ __all__ = [
     "compile_count",
     "compile_counts",
     "compile_delete",
+    "compile_existences",
     "compile_exists",
     "compile_select",
 ]
@@ -80,11 +82,24 @@ def compile_counts(nodes: tuple[Node, ...]) -> Statement:
 
     The values of the expressions follow one another.
     """
+    return _compile_each(sql.SQL("(SELECT count(*) FROM {})"), nodes)
+
+
+@lru_cache(maxsize=256)
+def compile_existences(nodes: tuple[Node, ...]) -> Statement:
+    """Compile the question which of several expressions have any row: one row, one boolean each.
+
+    The values of the expressions follow one another.
+    """
+    return _compile_each(sql.SQL("EXISTS (SELECT 1 FROM {})"), nodes)
+
+
+def _compile_each(question: sql.SQL, nodes: Iterable[Node]) -> Statement:
     run = Lowering()
     parts: list[sql.Composable] = []
     slot = 0
     for node in nodes:
-        parts.append(sql.SQL("(SELECT count(*) FROM {})").format(_from(run, node, slot)))
+        parts.append(question.format(_from(run, node, slot)))
         slot += node.n_slots
     return Statement(run.finish(sql.SQL("SELECT ") + sql.SQL(", ").join(parts)), ())
 

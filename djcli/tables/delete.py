@@ -143,11 +143,22 @@ def preview(table: Any, *, part_integrity: str = "enforce") -> dict[TableId, int
     return {name: number for name, number in counts.items() if number or name == table.id}
 
 
-def _plan(table: Any, part_integrity: str) -> Cascade:
-    if part_integrity not in PART_INTEGRITY:
+def check_part_integrity(policy: str) -> None:
+    """Refuse a policy for parts that there is not.
+
+    Raises
+    ------
+    DataJointError
+        Naming those there are.
+    """
+    if policy not in PART_INTEGRITY:
         raise DataJointError(
-            f"part_integrity={part_integrity!r}: it must be one of {', '.join(map(repr, PART_INTEGRITY))}"
+            f"part_integrity={policy!r}: it must be one of {', '.join(map(repr, PART_INTEGRITY))}"
         )
+
+
+def _plan(table: Any, part_integrity: str) -> Cascade:
+    check_part_integrity(part_integrity)
     return plan_cascade(table.connection, table.id, with_masters=part_integrity == "cascade")
 
 

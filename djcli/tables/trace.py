@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 from djcli.algebra import nodes
 from djcli.algebra.closure import Step, closure
-from djcli.algebra.conditions import FALSE, TRUE, Condition, Matches
+from djcli.algebra.conditions import FALSE, TRUE, All, Condition, Matches
 from djcli.algebra.conditions import Any as AnyOf
 from djcli.algebra.relation import Node
 from djcli.algebra.restriction import Expression, Restriction, Values, read_restriction, same_database
@@ -16,14 +17,10 @@ from djcli.catalog.graph import Graph
 from djcli.catalog.reach import Link, Reach, reach_down, reach_up
 from djcli.definition.model import TableId, TableModel
 from djcli.errors import DataJointError
-from djcli.names import did_you_mean, display_name
-from djcli.sql.statement import quoted_name
 from djcli.tables.expression import QueryExpression
 from djcli.tables.instance import Instance
+from djcli.tables.relatives import TableLike, find_named, find_relative, graph_above, model_of, no_relative
 from djcli.tables.table import Table, table_object
-
-TableLike = type[Table] | Table | TableId | str
-"""A table: its class, an object of it, its full name, or a name as text."""
 
 _up = lru_cache(maxsize=256)(reach_up)
 _down = lru_cache(maxsize=256)(reach_down)
@@ -52,14 +49,7 @@ def ancestor_rows(expression: Expression, ancestor: TableLike) -> Table:
         If `expression` is no table with restrictions, or does not depend on `ancestor`; the message lists the
         ancestors.
     """
-    model = restricted_table(expression)
-    graph = graph_above(expression.instance, model)
-    target = find_relative(ancestor, graph.ancestors(model.id)[::-1], model.id, "ancestor")
-    traced = Traced(_up(graph, model.id), graph, expression.node, expression.values)
-    text = f"<what {_described(expression, model)} depends on>"
-    return _object(expression.instance, ancestor, target) & _noting(
-        traced.restriction(target), text, expression.unmatched
-    )
+    return trace_up(expression).table(ancestor)
 
 
 def ancestor_rows_of_key(table: type[Table] | Table, key: Mapping[str, object], ancestor: TableLike) -> Table:
@@ -90,12 +80,12 @@ def ancestor_rows_of_key(table: type[Table] | Table, key: Mapping[str, object], 
     """
     model = restricted_table(table)
     graph = graph_above(table.instance, model)
-    target = find_relative(ancestor, graph.ancestors(model.id)[::-1], model.id, "ancestor")
     known = {name: key[name] for name in model.primary_key if name in key}
-    traced = Traced(_up(graph, model.id), graph, nodes.base(model), (), known)
     shown = ", ".join(f"{name}={value!r}" for name, value in known.items())
-    text = f"<what {model.id} with {shown} depends on>"
-    return _object(table.instance, ancestor, target) & _noting(traced.restriction(target), text)
+    given = Given(
+        table.instance, nodes.base(model), (), (), f"what {model.id} with {shown} depends on", known
+    )
+    return Traced(given, graph, _up(graph, model.id), "ancestor").table(ancestor)
 
 
 def descendant_rows(expression: Expression, descendant: TableLike) -> Table:
@@ -108,17 +98,49 @@ def descendant_rows(expression: Expression, descendant: TableLike) -> Table:
     """
     model = restricted_table(expression)
     instance = expression.instance
-    target = _find(descendant, instance.classes)
+    target = find_named(descendant, instance.classes)
     graph = None if target is None else graph_above(instance, model_of(instance, target))
     if target is None or graph is None or model.id not in graph:
         known = Graph(cls.class_model() for cls in instance.classes.values())
         below = known.descendants(model.id) if model.id in known else ()
-        raise _no_relative(descendant, below, model.id, "descendant")
-    traced = Traced(_down(graph, model.id), graph, expression.node, expression.values)
-    text = f"<what depends on {_described(expression, model)}>"
-    return _object(instance, descendant, target) & _noting(
-        traced.restriction(target), text, expression.unmatched
-    )
+        raise no_relative(descendant, below, model.id, "descendant")
+    return trace_down(expression, graph).table(target if isinstance(descendant, str) else descendant)
+
+
+def trace_up(expression: Expression) -> Traced:
+    """Return the given rows with all that they depend on.
+
+    Raises
+    ------
+    DataJointError
+        If the expression is no table with restrictions.
+    """
+    model = restricted_table(expression)
+    graph = graph_above(expression.instance, model)
+    given = Given.of(expression, f"what {_described(expression, model)} depends on")
+    return Traced(given, graph, _up(graph, model.id), "ancestor")
+
+
+def trace_down(expression: Expression, graph: Graph, *, every: bool = False) -> Traced:
+    """Return the given rows with all in a graph's tables that depends on them.
+
+    Parameters
+    ----------
+    expression
+        A table, restricted or not.
+    graph
+        The tables.
+    every
+        Whether a row must depend on given rows in every way in which its table does; else one is enough.
+
+    Raises
+    ------
+    DataJointError
+        If the expression is no table with restrictions.
+    """
+    model = restricted_table(expression)
+    given = Given.of(expression, f"what depends on {_described(expression, model)}")
+    return Traced(given, graph, _down(graph, model.id), "descendant", every=every)
 
 
 def restricted_table(expression: Expression) -> TableModel:
@@ -141,29 +163,6 @@ def restricted_table(expression: Expression) -> TableModel:
     return node.model
 
 
-def graph_above(instance: Instance, model: TableModel) -> Graph:
-    """Return a table with all that it depends on; the database is asked only for tables without a class."""
-    found = {model.id: model}
-    waiting = [model]
-    while waiting:
-        for key in waiting.pop().foreign_keys:
-            if key.parent not in found:
-                found[key.parent] = model_of(instance, key.parent)
-                waiting.append(found[key.parent])
-    return _graph(tuple(found.values()))
-
-
-@lru_cache(maxsize=256)
-def _graph(models: tuple[TableModel, ...]) -> Graph:
-    return Graph(models)
-
-
-def model_of(instance: Instance, table: TableId) -> TableModel:
-    """Return a table as its class declares it, or as the database has it where there is no class."""
-    cls = instance.classes.get(table)
-    return instance.model(table) if cls is None else cls.class_model()
-
-
 @dataclass(frozen=True, repr=False)
 class Dependence(Restriction):
     """The restriction to rows that were traced; it says in messages what these are."""
@@ -174,64 +173,116 @@ class Dependence(Restriction):
         return self.text
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The rows that a trace starts from.
+
+    Attributes
+    ----------
+    instance
+        Their database.
+    node, values
+        The rows.
+    unmatched
+        Keys of dict restrictions that had no effect.
+    text
+        What is traced, for messages.
+    key
+        The key of a row that need not be there: then only what it says itself is followed.
+    """
+
+    instance: Instance
+    node: Node
+    values: Values
+    unmatched: tuple[str, ...]
+    text: str
+    key: Mapping[str, object] | None = None
+
+    @classmethod
+    def of(cls, expression: Expression, text: str) -> Given:
+        """Return the rows of an expression."""
+        return cls(expression.instance, expression.node, expression.values, expression.unmatched, text)
+
+
 class Traced:
     """Rows of one table, and those of others that they lead to.
 
     Parameters
     ----------
+    given
+        The rows.
+    graph
+        The models of all tables.
     reach
         The ways to the other tables.
-    graph
-        Their models.
-    node, values
-        The given rows.
-    key
-        The key of a row that need not be there: then only what it says itself is followed.
+    relation
+        What these are to the first: ``'ancestor'`` or ``'descendant'``.
+    every
+        Whether all ways must lead to a row; else one is enough.
     """
 
     def __init__(
-        self,
-        reach: Reach,
-        graph: Graph,
-        node: Node,
-        values: Values,
-        key: Mapping[str, object] | None = None,
+        self, given: Given, graph: Graph, reach: Reach, relation: str, *, every: bool = False
     ) -> None:
+        self.given = given
+        self.graph = graph
         self._reach = reach
-        self._graph = graph
-        self._given = node, values
-        self._key = key
+        self._relation = relation
+        self._every = every
         self._found: dict[TableId, tuple[Node, Values]] = {}
+
+    @property
+    def source(self) -> TableId:
+        """The table of the given rows."""
+        return self._reach.source
+
+    @property
+    def tables(self) -> tuple[TableId, ...]:
+        """The table itself, then the others, nearest first."""
+        return tuple(self._reach.links)
+
+    def table(self, asked: TableLike) -> Table:
+        """Return a table restricted to the rows that are reached.
+
+        Raises
+        ------
+        DataJointError
+            If it is not among the tables.
+        """
+        found = find_relative(asked, self.tables, self.source, self._relation)
+        return _object(self.given.instance, asked, found) & self.restriction(found)
+
+    def restriction(self, table: TableId) -> Restriction:
+        """Return what restricts a table to the rows that are reached."""
+        if table == self.source and self.given.key is not None:
+            return read_restriction(self._base(table).heading, self.given.key)
+        node, values = self.rows(table)
+        condition: Condition = TRUE
+        if isinstance(node, nodes.Restrict) and isinstance(node.source, nodes.Base):
+            condition = node.condition
+        elif not isinstance(node, nodes.Base):
+            condition = Matches(node, node.heading.primary_key)
+        return Dependence(condition, values, self.given.unmatched, f"<{self.given.text}>")
 
     def rows(self, table: TableId) -> tuple[Node, Values]:
         """Return the rows of a table that are reached, as a structure and its values."""
         if table not in self._found:
-            if table == self._reach.source:
-                node, values = self._given
+            if table == self.source:
+                node, values = self.given.node, self.given.values
             else:
                 condition, values = self._ways(table)
                 node = nodes.restrict(self._base(table), condition)
             steps = self._reach.loops.get(table)
-            if steps is not None:
-                condition = self._closed(table, node, steps)
-                node = nodes.restrict(self._base(table), condition)
+            if steps is not None and not self._every:
+                node = nodes.restrict(self._base(table), self._closed(table, node, steps))
             self._found[table] = node, values
         return self._found[table]
 
-    def restriction(self, table: TableId) -> Restriction:
-        """Return what restricts a table to the rows that are reached."""
-        if table == self._reach.source and self._key is not None:
-            return read_restriction(self._base(table).heading, self._key)
-        node, values = self.rows(table)
-        if isinstance(node, nodes.Restrict) and isinstance(node.source, nodes.Base):
-            return Restriction(node.condition, values)
-        return Restriction(TRUE if isinstance(node, nodes.Base) else self._same(node), values)
-
     def _base(self, table: TableId) -> nodes.Base:
-        return nodes.base(self._graph.models[table])
+        return nodes.base(self.graph.models[table])
 
     def _ways(self, table: TableId) -> tuple[Condition, Values]:
-        """Return the condition that any of the ways leads to a row."""
+        """Return the condition that a way, or every way, leads to a row."""
         conditions: list[Condition] = []
         values: list[object] = []
         for link in self._reach.links[table]:
@@ -241,13 +292,15 @@ class Traced:
                 values += found.values
         if not conditions:
             return FALSE, ()
-        return AnyOf(tuple(conditions)) if len(conditions) > 1 else conditions[0], tuple(values)
+        several = All if self._every else AnyOf
+        return several(tuple(conditions)) if len(conditions) > 1 else conditions[0], tuple(values)
 
     def _way(self, table: TableId, link: Link) -> Restriction | None:
-        if self._key is not None and link.anchor == self._reach.source:
-            if not all(theirs in self._key for _, theirs in link.columns):
+        key = self.given.key
+        if key is not None and link.anchor == self.source:
+            if not all(theirs in key for _, theirs in link.columns):
                 return None
-            wanted = {own: self._key[theirs] for own, theirs in link.columns}
+            wanted = {own: key[theirs] for own, theirs in link.columns}
             return read_restriction(self._base(table).heading, wanted)
         node, values = self.rows(link.anchor)
         columns = tuple(nodes.Column(own, theirs) for own, theirs in link.columns)
@@ -263,72 +316,12 @@ class Traced:
         start = nodes.project(node, tuple(nodes.Column(name, name) for name in needed))
         return Matches(closure(start, base, steps), key or tuple(needed))
 
-    @staticmethod
-    def _same(node: Node) -> Condition:
-        return Matches(node, node.heading.primary_key)
-
-
-def find_relative(asked: TableLike, among: Iterable[TableId], source: TableId, relation: str) -> TableId:
-    """Return which of the relatives of a table is asked for.
-
-    Parameters
-    ----------
-    asked
-        A class, an object, a full name, or as text ``Class``, ``schema.Class``, ``schema.table`` or
-        ``"schema"."table"``.
-    among
-        The relatives, nearest first, the table itself perhaps among them.
-    source
-        The table itself.
-    relation
-        What they are to it, for the message: ``'ancestor'``.
-
-    Raises
-    ------
-    DataJointError
-        If it is none of them, or several.
-    """
-    known = tuple(among)
-    found = _find(asked, known)
-    if found is None or found not in known:
-        raise _no_relative(asked, known, source, relation)
-    return found
-
-
-def _find(asked: TableLike, known: Iterable[TableId]) -> TableId | None:
-    """Return the table that is asked for, by its name among those known; None when they have no such name."""
-    if isinstance(asked, TableId):
-        return asked
-    if not isinstance(asked, str):
-        return asked.class_id() if isinstance(asked, type) else asked.id
-    found = [table for table in known if asked in _names(table)]
-    if len(found) > 1:
-        raise DataJointError(f"{asked!r} may be {' or '.join(map(str, found))}: name its schema too")
-    return found[0] if found else None
-
-
-def _names(table: TableId) -> tuple[str, ...]:
-    full = f"{table.schema}.{table.name}"
-    return display_name(table.name), str(table), table.name, full, quoted_name(table)
-
-
-def _no_relative(
-    asked: TableLike, known: Iterable[TableId], source: TableId, relation: str
-) -> DataJointError:
-    others = [table for table in known if table != source]
-    near = ""
-    if isinstance(asked, str):
-        near = did_you_mean(asked, [_names(table)["." in asked] for table in others])
-    listed = f"its {relation}s are {', '.join(map(str, others))}" if others else f"it has no {relation}s"
-    name = asked if isinstance(asked, str) else _find(asked, ())
-    return DataJointError(f"{name} is no {relation} of {source}{near} ({listed})")
-
 
 def _object(instance: Instance, asked: TableLike, table: TableId) -> Table:
     """Return the whole table that was asked for."""
     if isinstance(asked, (str, TableId)):
         return table_object(instance, table)
-    found = asked() if isinstance(asked, type) else table_object(asked.instance, table)
+    found = cast(Table, asked()) if isinstance(asked, type) else table_object(asked.instance, table)
     if not same_database(instance, found.instance):
         raise DataJointError(f"{table} is asked for in another database than the rows are in")
     return found
@@ -336,7 +329,3 @@ def _object(instance: Instance, asked: TableLike, table: TableId) -> Table:
 
 def _described(expression: Expression, model: TableModel) -> str:
     return expression.described() if isinstance(expression, QueryExpression) else str(model.id)
-
-
-def _noting(restriction: Restriction, text: str, unmatched: tuple[str, ...] = ()) -> Restriction:
-    return Dependence(restriction.condition, restriction.values, unmatched, text)
