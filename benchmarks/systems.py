@@ -72,7 +72,10 @@ def server() -> Iterator[Told]:
 
 
 def run(system: str, script: str, told: Told) -> Any:
-    """Run a script after a system's own lines, which provide ``dj`` and ``SCHEMA``; returns what it prints last, read as JSON."""
+    """Run a script after a system's own lines, which provide ``dj`` and ``SCHEMA``.
+
+    Returns what it prints last, read as JSON.
+    """
     words = json.dumps({**told, "system": system, "script": script})
     done = subprocess.run(
         [sys.executable, "-c", _START, words], capture_output=True, text=True, check=False, cwd=HERE
