@@ -6,7 +6,7 @@ import logging
 import os
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import get_ident
 from typing import Any, Self, cast
 
@@ -15,13 +15,14 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
+from djcli.database.copy_out import Rows, copy_out
 from djcli.database.copying import BackgroundCopy
 from djcli.database.embedded import EmbeddedServer
 from djcli.database.failures import translated
 from djcli.database.gate import Gate, controls_transactions, ends_transaction
 from djcli.errors import DataJointError, LostConnectionError, ServerError, ThreadSafetyError
 from djcli.settings import DatabaseTarget, without_password
-from djcli.sql.statement import Params
+from djcli.sql.statement import CopyOut, Params
 
 logger = logging.getLogger("djcli")
 
@@ -257,6 +258,16 @@ class Connection:
     def begin_copy(self, statement: str, rows: Iterable[Sequence[object]]) -> BackgroundCopy:
         """Send rows by COPY inside a transaction, and do not wait; nothing else may run before its end."""
         return BackgroundCopy(self._ready(statement), statement.encode(), rows)
+
+    def copy_out(self, copy: CopyOut, params: Params, take: Callable[[Rows], None]) -> None:
+        """Run a binary COPY to here; `take` is called with its rows, some megabytes at a time."""
+        with ExitStack() as stack:
+            if copy.settings is not None:
+                stack.enter_context(self.transaction)
+                self.rows(copy.settings, params)
+            raw = stack.enter_context(self._watched(copy.text))
+            text = self.rewrite(copy.text) if self.rewrite is not None else copy.text
+            copy_out(raw, text.replace("%%", "%").encode(), take)
 
     def query(
         self, statement: str, args: Mapping[str, object] | Sequence[object] = (), *, as_dict: bool = False

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from djcli.algebra.heading import Heading, HeadingAttribute
+from djcli.algebra.nodes import Order
 from djcli.algebra.ordering import OrderBy, check_limit, handed_on, read_order
 from djcli.algebra.relation import Node
 from djcli.codecs.registry import decode_chain
 from djcli.codecs.scalars import decoder
+from djcli.database.copy_out import Rows
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError
-from djcli.sql.compile import compile_count, compile_exists, compile_select
+from djcli.sql.compile import compile_copy, compile_count, compile_exists, compile_select
 from djcli.sql.statement import Statement, parameters
 from djcli.tables.declare import ensure
 from djcli.tables.instance import Instance
@@ -21,12 +24,32 @@ from djcli.tables.instance import Instance
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["OrderBy", "Query", "Row", "array", "read_order", "structured_array"]
+__all__ = ["OrderBy", "Page", "Query", "Row", "array", "read_order", "structured_array"]
 
 Row = tuple[Any, ...]
 _NO_LIMITS: dict[str, object] = {}
 
 Decoders = tuple[tuple[int, Callable[[Any], Any]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which rows are fetched, and how.
+
+    Attributes
+    ----------
+    order_by, limit, offset, squeeze
+        As in `Results.to_dicts`.
+    """
+
+    order_by: OrderBy = None
+    limit: int | None = None
+    offset: int | None = None
+    squeeze: bool = False
+
+
+ALL = Page()
+"""All rows, in whatever order they come."""
 
 
 class Query:
@@ -46,44 +69,57 @@ class Query:
         return instance.connection.rows(statement.text, {**parameters(self.values), **limits})
 
     def statement(
-        self,
-        names: tuple[str, ...] | None = None,
-        order_by: OrderBy = None,
-        limit: int | None = None,
-        offset: int | None = None,
+        self, names: tuple[str, ...] | None = None, page: Page = ALL
     ) -> tuple[Statement, dict[str, object]]:
         """Return the statement that fetches, with the parameters of its limit.
 
         Without an ordering of its own it keeps that of a `Top`.
         """
-        if order_by is None and limit is None and not offset:
+        if page.order_by is None and page.limit is None and not page.offset:
             return compile_select(self.node, names), {}
-        limit, offset = check_limit(limit, offset)
-        limited = limit is not None or offset > 0
-        order = handed_on(self.node) if order_by is None else read_order(self.node.heading, order_by)
-        extra: dict[str, object] = {"limit": limit, "offset": offset} if limited else {}
-        return compile_select(self.node, names, order, limited=limited), extra
+        order, extra = self._paged(page)
+        return compile_select(self.node, names, order, limited=bool(extra)), extra
 
-    def rows(
-        self,
-        names: tuple[str, ...] | None = None,
-        order_by: OrderBy = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        *,
-        squeeze: bool = False,
-    ) -> list[Row]:
+    def _paged(self, page: Page) -> tuple[tuple[Order, ...], dict[str, object]]:
+        """Return the ordering of a page, and the parameters of its limit."""
+        limit, offset = check_limit(page.limit, page.offset)
+        limited = limit is not None or offset > 0
+        if page.order_by is not None:
+            order = read_order(self.node.heading, page.order_by)
+        else:
+            order = handed_on(self.node) if limited else ()
+        return order, {"limit": limit, "offset": offset} if limited else {}
+
+    def rows(self, names: tuple[str, ...] | None = None, page: Page = ALL) -> list[Row]:
         """Fetch rows as tuples, decoded, of the named attributes (all by default)."""
-        statement, extra = self.statement(names, order_by, limit, offset)
+        statement, extra = self.statement(names, page)
         rows = decode(statement, self._run(statement, extra))
-        if squeeze:
+        if page.squeeze:
             rows = [tuple(v.squeeze() if hasattr(v, "squeeze") else v for v in row) for row in rows]
         return rows
+
+    def copy(self, take: Callable[[Rows], None], page: Page = ALL) -> bool:
+        """Fetch rows by binary COPY, all attributes; False if that cannot be, and nothing was fetched.
+
+        Parameters
+        ----------
+        take
+            Called with the rows, some megabytes at a time.
+        page
+            Which rows.
+        """
+        order, extra = self._paged(page)
+        copy = compile_copy(self.node, None, order, limited=bool(extra))
+        if copy is None or self.instance.interceptor is not None:
+            return False
+        ensure(self.instance, self.node.tables)
+        self.instance.connection.copy_out(copy, parameters(self.values) | extra, take)
+        return True
 
     def stream(self, names: tuple[str, ...] | None = None, order_by: OrderBy = None) -> Iterator[Row]:
         """Yield rows through a server-side cursor, in flat memory."""
         ensure(self.instance, self.node.tables)
-        statement, _ = self.statement(names, order_by)
+        statement, _ = self.statement(names, Page(order_by))
         found = decoders(statement)
         rows = self.instance.connection.stream(statement.text, parameters(self.values))
         if not statement.columns:
