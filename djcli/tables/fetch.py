@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -90,10 +91,18 @@ class Query:
             order = handed_on(self.node) if limited else ()
         return order, {"limit": limit, "offset": offset} if limited else {}
 
+    def dicts(self, names: tuple[str, ...] | None = None, page: Page = ALL) -> list[dict[str, Any]]:
+        """Fetch rows as dicts of the named attributes (all by default)."""
+        keys = self.node.heading.names if names is None else names
+        with _NoCollection():
+            # No check of lengths per row: they are those of the statement.
+            return [dict(zip(keys, row)) for row in self.rows(names, page)]  # noqa: B905 - see above
+
     def rows(self, names: tuple[str, ...] | None = None, page: Page = ALL) -> list[Row]:
         """Fetch rows as tuples, decoded, of the named attributes (all by default)."""
         statement, extra = self.statement(names, page)
-        rows = decode(statement, self._run(statement, extra))
+        with _NoCollection():
+            rows = decode(statement, self._run(statement, extra))
         if page.squeeze:
             rows = [tuple(v.squeeze() if hasattr(v, "squeeze") else v for v in row) for row in rows]
         return rows
@@ -133,6 +142,20 @@ class Query:
     def exists(self) -> bool:
         """Whether there is any row."""
         return bool(self._run(compile_exists(self.node))[0][0])
+
+
+class _NoCollection:
+    """Lets the garbage collector rest while many objects are made, none of which is garbage."""
+
+    __slots__ = ("was_enabled",)
+
+    def __enter__(self) -> None:
+        self.was_enabled = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        if self.was_enabled:
+            gc.enable()
 
 
 @lru_cache(maxsize=4096)
@@ -232,7 +255,7 @@ def columns(names: Sequence[str], rows: Sequence[Row]) -> dict[str, Sequence[Any
 
 
 def structured_array(heading: Heading, rows: list[Row]) -> np.ndarray[Any, Any]:
-    """Return rows as one structured array; a numeric column with nulls holds NaN, text is objects."""
+    """Return rows as one structured array: text is objects, and so is what has nulls; a null float is NaN."""
     import numpy as np  # heavy, and not needed to declare or to populate
 
     found = columns(heading.names, rows)
@@ -240,7 +263,7 @@ def structured_array(heading: Heading, rows: list[Row]) -> np.ndarray[Any, Any]:
     for attribute in heading:
         values = found[attribute.name]
         dtype = _DTYPES.get(attribute.type.name)
-        if dtype in ("int64", "float64") and None in values:
+        if dtype == "float64" and None in values:
             parts[attribute.name] = np.array([np.nan if v is None else v for v in values])
         elif dtype is not None and None not in values:
             parts[attribute.name] = np.array(values, dtype=dtype)

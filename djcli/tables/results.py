@@ -111,15 +111,14 @@ class Results:
         squeeze
             Whether dimensions of length one are removed from arrays that are values.
         """
-        return _dicts(self.heading.names, self.query.rows(None, Page(order_by, limit, offset, squeeze)))
+        return self.query.dicts(None, Page(order_by, limit, offset, squeeze))
 
     @either
     def keys(
         self, order_by: OrderBy = None, limit: int | None = None, offset: int | None = None
     ) -> list[dict[str, Any]]:
         """Return the primary keys of all rows as dicts."""
-        names = self.heading.primary_key
-        return _dicts(names, self.query.rows(names, Page(order_by, limit, offset)))
+        return self.query.dicts(self.heading.primary_key, Page(order_by, limit, offset))
 
     @either
     def head(self, limit: int = 25) -> list[dict[str, Any]]:
@@ -252,7 +251,7 @@ class Results:
         if as_dict:
             unique = tuple(dict.fromkeys((*self.heading.primary_key, *names)))
             kept = tuple(name for name in self.heading.names if name in unique)
-            return _dicts(kept, self.query.rows(kept, Page(order_by, limit, offset, squeeze)))
+            return self.query.dicts(kept, Page(order_by, limit, offset, squeeze))
         plain = tuple(attr for attr in attrs if attr != "KEY")
         keys, *arrays = self.to_arrays(*plain, include_key=True, **how, squeeze=squeeze)
         left = iter(arrays)
@@ -308,8 +307,3 @@ class Results:
 
     def _title(self) -> str:
         return ""
-
-
-def _dicts(names: Sequence[str], rows: list[Row]) -> list[dict[str, Any]]:
-    # No check of lengths per row: they are those of the statement.
-    return [dict(zip(names, row)) for row in rows]  # noqa: B905 - see above

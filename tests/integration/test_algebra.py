@@ -50,6 +50,8 @@ def ids(query: Any, name: str) -> list[Any]:
         ({"subject_id": ("M1", "R1", "X")}, ["M1", "R1"]),
         ({"subject_id": np.array(["M1", "R1"])}, ["M1", "R1"]),
         ({"subject_id": {"M2"}}, ["M2"]),
+        ({"subject_id": {"M2": 1, "R1": 1}.keys()}, ["M2", "R1"]),
+        ({"weight": range(299, 302)}, ["R1"]),
         ("weight > 100", ["R1"]),
         ("weight > 100 -- heavy ones", ["R1"]),
         ("species LIKE 'Mu%'", ["M1", "M2"]),
@@ -291,6 +293,32 @@ def test_laws(lab: SimpleNamespace, first: object, second: object) -> None:
     assert (trials - kept).keys(order_by="KEY") == gone.keys(order_by="KEY")
     assert (kept * trials).keys(order_by="KEY") == kept.keys(order_by="KEY")
     assert (kept.proj() + gone.proj()).keys(order_by="KEY") == everything
+
+
+def test_rows_of_frames(lab: SimpleNamespace) -> None:
+    """Rows of pandas, polars and Arrow, whole frames and single rows."""
+    pandas, polars, arrow = (pytest.importorskip(name) for name in ("pandas", "polars", "pyarrow"))
+    keys = {"subject_id": ["M1", "R1"], "other": [1, 2]}
+    frame = pandas.DataFrame(keys)
+    for rows in (frame, polars.DataFrame(keys), polars.LazyFrame(keys), arrow.table(keys)):
+        assert ids(lab.Subject & rows, "subject_id") == ["M1", "R1"]
+        assert ids(lab.Subject - rows, "subject_id") == ["M2"]
+    assert ids(lab.Subject & frame.iloc[1], "subject_id") == ["R1"]
+    assert ids(lab.Subject & [row for _, row in frame.iterrows()], "subject_id") == ["M1", "R1"]
+    assert ids(lab.Subject & {"subject_id": frame["subject_id"]}, "subject_id") == ["M1", "R1"]
+    assert ids(lab.Subject & {"subject_id": polars.DataFrame(keys)["subject_id"]}, "subject_id") == [
+        "M1",
+        "R1",
+    ]
+    assert len(lab.Session & pandas.DataFrame({"rig": [None, 2.0]})) == 2
+
+
+def test_a_class_is_negated(lab: SimpleNamespace) -> None:
+    """`-Session` means what `dj.Not(Session)` does."""
+    assert ids(lab.Subject & -lab.Session, "subject_id") == ["R1"]
+    assert ids(lab.Subject & -lab.Session(), "subject_id") == ["R1"]
+    with pytest.raises(DataJointError, match=r"Top\(limit=2.*restrict by it alone"):
+        lab.Subject & [dj.Top(2)]
 
 
 # ---- hostile values and names -----------------------------------------------------------------------
