@@ -182,8 +182,9 @@ class _Reader:
             return self._any_of(list(cast(Iterable[object], given)))
         if isinstance(given, Top):
             raise DataJointError(f"{given!r} goes with no other condition; restrict by it alone: & dj.Top(…)")
+        shown = getattr(given, "__qualname__", None) or repr(given)
         raise DataJointError(
-            f"cannot restrict by {type(given).__name__} {given!r}: "
+            f"cannot restrict by {type(given).__name__} {shown}: "
             "use a dict, a string of SQL, a list of these, or a table"
         )
 
