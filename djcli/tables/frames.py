@@ -92,15 +92,15 @@ def _has_wide_decimals(heading: Heading) -> bool:
 
 
 def _polars_column(polars: Any, arrow: Any, attribute: HeadingAttribute, values: Sequence[Any]) -> Any:
-    if attribute.type.codec is None and not _has_wide_decimals(Heading((attribute,))):
-        try:
-            return polars.Series(attribute.name, polars.from_arrow(_arrow_column(arrow, attribute, values)))
-        except DataJointError:
-            pass  # objects, then
     try:
-        return polars.Series(attribute.name, values)
-    except (TypeError, polars.exceptions.PolarsError):
-        return polars.Series(attribute.name, list(values), dtype=polars.Object)
+        if attribute.type.codec is not None:
+            return polars.Series(attribute.name, values)
+        column = _arrow_column(arrow, attribute, values)
+        if not arrow.types.is_decimal256(column.type):  # which polars has not
+            return polars.Series(attribute.name, polars.from_arrow(column))
+    except (DataJointError, TypeError, ValueError, polars.exceptions.PolarsError):
+        pass  # objects, then
+    return polars.Series(attribute.name, list(values), dtype=polars.Object)
 
 
 # ---- pandas ---------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 
 import djcli as dj
@@ -268,3 +269,11 @@ def test_other_tables_keep_their_types() -> None:
     other = odd & {"id": UUID(int=0)}
     assert other.to_polars()["data"].to_list() == [[1, 2]]
     assert other.to_pandas()["span"].iloc[0] == datetime.timedelta(hours=1)
+    odd.insert1({"id": UUID(int=1), "data": np.ones((1, 3))})
+    assert (odd & "data IS NOT NULL").proj("data").to_polars()["data"].dtype == polars.Object
+    computed = other.proj(listed="array[1, 2]", huge="repeat('9', 50)::numeric", at="date '2026-01-06'")
+    assert computed.to_arrow()["listed"].to_pylist() == [[1, 2]]
+    frame = computed.to_polars()
+    assert frame["listed"].to_list() == [[1, 2]]
+    assert frame["huge"].to_list() == [Decimal("9" * 50)]
+    assert frame.schema["at"] == polars.Date
