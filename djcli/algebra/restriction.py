@@ -29,8 +29,9 @@ from djcli.algebra.conditions import (
     all_of,
 )
 from djcli.algebra.heading import COMPUTED, Heading, HeadingAttribute
+from djcli.algebra.ordering import Top
 from djcli.algebra.paths import Path, head_of, read_path
-from djcli.algebra.records import records
+from djcli.algebra.records import is_list, records
 from djcli.algebra.relation import Node
 from djcli.algebra.semantics import shared_attributes
 from djcli.algebra.words import check_fragment
@@ -179,8 +180,11 @@ class _Reader:
             return Restriction(Constant(bool(given)))
         if isinstance(given, Iterable) and not isinstance(given, (bytes, type)):
             return self._any_of(list(cast(Iterable[object], given)))
+        if isinstance(given, Top):
+            raise DataJointError(f"{given!r} goes with no other condition; restrict by it alone: & dj.Top(…)")
+        shown = getattr(given, "__qualname__", None) or repr(given)
         raise DataJointError(
-            f"cannot restrict by {type(given).__name__} {given!r}: "
+            f"cannot restrict by {type(given).__name__} {shown}: "
             "use a dict, a string of SQL, a list of these, or a table"
         )
 
@@ -320,7 +324,7 @@ def _mapping(heading: Heading, given: Mapping[object, object]) -> Restriction:
 def _equals(attribute: HeadingAttribute, value: object) -> Restriction:
     if value is None:
         return Restriction(IsNull(attribute.name))
-    if attribute.type.name != "json" and _is_list(value):
+    if attribute.type.name != "json" and is_list(value):
         return _among(attribute, list(cast(Iterable[object], value)))
     encoded = _value(attribute, value)
     if encoded is NO_MATCH:
@@ -363,10 +367,6 @@ def _inside(path: Path, operator: str, value: object) -> Restriction:
 _JSON_OR_TEXT = {True: ("json", "jsonb"), False: ("varchar", "text")}
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, (list, tuple, set, frozenset)) or bool(getattr(value, "shape", ()))
-
-
 def _value(attribute: HeadingAttribute, value: object) -> object:
     """Encode a value for comparison with an attribute."""
     kind = attribute.type
@@ -401,7 +401,7 @@ def _uniform_rows(heading: Heading, items: Sequence[object]) -> Restriction | No
         encoded: list[object] = []
         for name in names:
             value = row[name]
-            if value is None or _is_list(value):
+            if value is None or is_list(value):
                 return None
             encoded.append(_value(heading[name], value))
         if not any(value is NO_MATCH for value in encoded):

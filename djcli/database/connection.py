@@ -6,7 +6,7 @@ import logging
 import os
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import get_ident
 from typing import Any, Self, cast
 
@@ -15,13 +15,16 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
+from djcli.database.answer import Answer
+from djcli.database.copy_out import Rows, copy_out
 from djcli.database.copying import BackgroundCopy
 from djcli.database.embedded import EmbeddedServer
 from djcli.database.failures import translated
 from djcli.database.gate import Gate, controls_transactions, ends_transaction
+from djcli.database.loaders import register_loaders
 from djcli.errors import DataJointError, LostConnectionError, ServerError, ThreadSafetyError
 from djcli.settings import DatabaseTarget, without_password
-from djcli.sql.statement import Params
+from djcli.sql.statement import CopyOut, Params
 
 logger = logging.getLogger("djcli")
 
@@ -110,6 +113,7 @@ class Connection:
         else:
             raw = self._open_url(self.target.url or "")
         raw.prepare_threshold = 3
+        register_loaders(raw)
         weakref.finalize(self, _close, raw, os.getpid())
         if raw.info.parameter_status("TimeZone") != "UTC":
             raw.execute("SET TIME ZONE 'UTC'")
@@ -270,9 +274,19 @@ class Connection:
         """Send rows by COPY inside a transaction, and do not wait; nothing else may run before its end."""
         return BackgroundCopy(self._ready(statement), statement.encode(), rows)
 
+    def copy_out(self, copy: CopyOut, params: Params, take: Callable[[Rows], None]) -> None:
+        """Run a binary COPY to here; `take` is called with its rows, some megabytes at a time."""
+        with ExitStack() as stack:
+            if copy.settings is not None:
+                stack.enter_context(self.transaction)
+                self.rows(copy.settings, params)
+            raw = stack.enter_context(self._watched(copy.text))
+            text = self.rewrite(copy.text) if self.rewrite is not None else copy.text
+            copy_out(raw, text.replace("%%", "%").encode(), take)
+
     def query(
         self, statement: str, args: Mapping[str, object] | Sequence[object] = (), *, as_dict: bool = False
-    ) -> list[Any]:
+    ) -> Answer:
         """Run the user's own SQL.
 
         Parameters
@@ -286,8 +300,8 @@ class Connection:
 
         Returns
         -------
-        list
-            All rows, none for a statement that returns none.
+        Answer
+            All rows as a list, empty for a statement that returns none; it also has a cursor's methods.
         """
         if self.keeper is not None and ends_transaction(statement):
             self._refuse_control()
@@ -295,7 +309,8 @@ class Connection:
             cursor = raw.cursor(row_factory=dict_row) if as_dict else raw.cursor()
             with cursor:
                 cursor.execute(cast(sql.SQL, statement.encode()), args or None)
-                return list(cursor.fetchall()) if cursor.description is not None else []
+                rows = cursor.fetchall() if cursor.description is not None else ()
+                return Answer(rows, cursor.rowcount, cursor.description)
 
     # ---- transactions -------------------------------------------------------------------------------
 
