@@ -6,53 +6,21 @@ of several rounds, each of which runs both systems one after the other, and the 
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-from djcli.database.embedded import EmbeddedServer
-
-HERE = Path(__file__).parent
-
-OURS = """
-import djcli as dj
-from djcli.settings import config
-
-config["database.url"] = told["url"]
-dj.config["safemode"] = False
-seen = []
-schema = dj.Schema("bench_ours")
-schema.drop()
-dj.conn().observers.append(seen.append)
-"""
-
-THEIRS = """
-import warnings
-warnings.simplefilter("ignore")
-import os
-os.environ["DJ_LOG_LEVEL"] = "ERROR"
-import datajoint as dj
-
-dj.config["database.backend"] = "postgresql"
-for name, value in told["settings"].items():
-    dj.config["database." + name] = value
-dj.config["safemode"] = False
-seen = []
-schema = dj.Schema("bench_theirs")
-schema.drop()
-schema = dj.Schema("bench_theirs")
-"""
+from systems import OURS, THEIRS, run, server
 
 RUN = """
-import json, random, sys, time
+import random, time
 import numpy as np
 
-told = json.loads(sys.argv[1])
-exec(told["system"])
-exec(compile(open(told["tables"]).read(), told["tables"], "exec"))
+dj.Schema(SCHEMA).drop()
+schema = dj.Schema(SCHEMA)
+seen = []
+if told["observed"]:
+    dj.conn().observers.append(seen.append)
+exec(compile(open("populate_tables.py").read(), "populate_tables.py", "exec"))
 fill(told["sessions"])
 results = {}
 for table in (SessionSummary, TrialAnalysis, Trivial, TwoReads):
@@ -66,36 +34,14 @@ print(json.dumps(results))
 """
 
 
-def run(system: str, told: dict[str, object]) -> dict[str, tuple[float, float]]:
-    """Run one system in a process of its own; returns seconds and statements a key for each table."""
-    words = json.dumps({**told, "system": system, "tables": str(HERE / "populate_tables.py")})
-    done = subprocess.run([sys.executable, "-c", RUN, words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def main(sessions: int = 2_000, rounds: int = 5) -> None:
     """Print the ratios."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = EmbeddedServer(Path(folder) / ".djcli")
-        server.start()
-        try:
-            url = server.url()
-            with server.connect() as connection:
-                info = connection.info
-                settings = {
-                    "host": info.host,
-                    "port": info.port,
-                    "user": info.user,
-                    "password": "none",
-                    "name": info.dbname,
-                    "use_tls": False,
-                }
-            told: dict[str, object] = {"url": url, "settings": settings, "sessions": sessions}
-            pairs = [(run(OURS, told), run(THEIRS, told)) for _ in range(rounds)]
-        finally:
-            server.stop()
+    with server() as told:
+        told["sessions"] = sessions
+        pairs = [
+            (run(OURS, RUN, {**told, "observed": True}), run(THEIRS, RUN, {**told, "observed": False}))
+            for _ in range(rounds)
+        ]
     sys.stdout.write(f"{sessions} keys, medians of {rounds} rounds\n")
     sys.stdout.write(
         f"{'make':<16}{'ratio':>8}{'ours, keys/s':>16}{'theirs, keys/s':>16}{'statements/key':>16}\n"

@@ -131,7 +131,7 @@ class PipelineError(DataJointError):
 
 
 class ServerError(DataJointError):
-    """The embedded server cannot be started or the named server cannot be reached."""
+    """The server cannot be started or reached, or has no room left."""
 
 
 class SelectionError(DataJointError):

@@ -1,4 +1,4 @@
-"""Names of classes, tables and attributes: conversion, checking, and near misses.
+"""Names of classes, tables and attributes: conversion, checking, near misses; and counted nouns.
 
 The rules are those of the physical schema: a table's name is its class name in snake_case with a prefix
 for its tier; a part's name is its master's full name, two underscores, and its own.
@@ -132,6 +132,11 @@ def check_identifier(kind: str, name: str) -> None:
         )
     if not name or "\0" in name:
         raise DataJointError(f"{kind} name {name!r} is not a valid identifier")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 row``, ``1,200 rows``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def near(name: str, known: Iterable[str], limit: int = 3) -> list[str]:

@@ -69,7 +69,7 @@ def read_order(heading: Heading, order_by: OrderBy) -> tuple[Order, ...]:
     """
     if order_by is None:
         return ()
-    terms = [order_by] if isinstance(order_by, str) else list(order_by)
+    terms = list(order_by) if isinstance(order_by, (list, tuple)) else [order_by]
     order: dict[str, Order] = {}
     for term in terms:
         if not isinstance(term, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err

@@ -29,8 +29,9 @@ from djcli.algebra.conditions import (
     all_of,
 )
 from djcli.algebra.heading import COMPUTED, Heading, HeadingAttribute
+from djcli.algebra.ordering import Top
 from djcli.algebra.paths import Path, head_of, read_path
-from djcli.algebra.records import records
+from djcli.algebra.records import is_list, records
 from djcli.algebra.relation import Node
 from djcli.algebra.semantics import shared_attributes
 from djcli.algebra.words import check_fragment
@@ -128,7 +129,7 @@ class Where:
 
 @dataclass(frozen=True)
 class Restriction:
-    """A condition, the values of its slots, and the dict keys that had no effect."""
+    """A condition, the values of its slots, and the dict keys that had no effect; read already."""
 
     condition: Condition
     values: Values = ()
@@ -154,6 +155,8 @@ class _Reader:
                 return Restriction(_raw(given))
             case Where():
                 return _where(self.heading, given)
+            case Restriction():
+                return given
             case Negation():
                 inner = self.read(given.restriction)
                 return Restriction(_negated(inner.condition), inner.values, inner.unmatched)
@@ -177,8 +180,11 @@ class _Reader:
             return Restriction(Constant(bool(given)))
         if isinstance(given, Iterable) and not isinstance(given, (bytes, type)):
             return self._any_of(list(cast(Iterable[object], given)))
+        if isinstance(given, Top):
+            raise DataJointError(f"{given!r} goes with no other condition; restrict by it alone: & dj.Top(…)")
+        shown = getattr(given, "__qualname__", None) or repr(given)
         raise DataJointError(
-            f"cannot restrict by {type(given).__name__} {given!r}: "
+            f"cannot restrict by {type(given).__name__} {shown}: "
             "use a dict, a string of SQL, a list of these, or a table"
         )
 
@@ -219,7 +225,7 @@ def read_restriction(
         The heading of the relation to be restricted.
     given
         A string of SQL, a mapping, a sequence or set of conditions (any of which may hold), a frame, a
-        record, a boolean, `AndList`, `Negation`, `Where`, or another relation.
+        record, a boolean, `AndList`, `Negation`, `Where`, `Restriction`, or another relation.
     semantic_check
         Whether namesakes must have one lineage when `given` is a relation.
     restricted
@@ -318,7 +324,7 @@ def _mapping(heading: Heading, given: Mapping[object, object]) -> Restriction:
 def _equals(attribute: HeadingAttribute, value: object) -> Restriction:
     if value is None:
         return Restriction(IsNull(attribute.name))
-    if attribute.type.name != "json" and _is_list(value):
+    if attribute.type.name != "json" and is_list(value):
         return _among(attribute, list(cast(Iterable[object], value)))
     encoded = _value(attribute, value)
     if encoded is NO_MATCH:
@@ -361,10 +367,6 @@ def _inside(path: Path, operator: str, value: object) -> Restriction:
 _JSON_OR_TEXT = {True: ("json", "jsonb"), False: ("varchar", "text")}
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, (list, tuple, set, frozenset)) or bool(getattr(value, "shape", ()))
-
-
 def _value(attribute: HeadingAttribute, value: object) -> object:
     """Encode a value for comparison with an attribute."""
     kind = attribute.type
@@ -399,7 +401,7 @@ def _uniform_rows(heading: Heading, items: Sequence[object]) -> Restriction | No
         encoded: list[object] = []
         for name in names:
             value = row[name]
-            if value is None or _is_list(value):
+            if value is None or is_list(value):
                 return None
             encoded.append(_value(heading[name], value))
         if not any(value is NO_MATCH for value in encoded):

@@ -12,10 +12,12 @@ from functools import lru_cache
 from djcli.errors import DataJointError
 
 _TOKEN = re.compile(
-    r"""\$(\w*)\$.*?\$\1\$|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|[(),]|;""",
+    r"""\$(\w*)\$.*?\$\1\$|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|[][(),]|;""",
     re.DOTALL,
 )
 """What matters for where a piece of SQL ends: quoted text and comments, which hide the rest, and brackets."""
+
+_CLOSING = {"(": ")", "[": "]"}
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -42,15 +44,14 @@ def check_fragment(text: str, *, one_value: bool = False) -> None:
     DataJointError
         Saying what is wrong.
     """
-    depth = 0
+    awaited: list[str] = []
     for token in (match[0] for match in _TOKEN.finditer(text)):
-        if token == "(":
-            depth += 1
-        elif token == ")":
-            depth -= 1
-            if depth < 0:
+        if token in _CLOSING:
+            awaited.append(_CLOSING[token])
+        elif token in (")", "]"):
+            if not awaited or awaited.pop() != token:
                 raise DataJointError(f"the SQL {text!r} closes a bracket that it did not open")
-        elif token == "," and one_value and not depth:
+        elif token == "," and one_value and not awaited:
             raise DataJointError(f"the SQL {text!r} is several values; give each its own name")
-    if depth:
+    if awaited:
         raise DataJointError(f"the SQL {text!r} leaves a bracket open")

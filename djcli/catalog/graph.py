@@ -108,15 +108,35 @@ class Graph:
         DataJointError
             If the tables depend on each other in a circle.
         """
-        self._check(table)
-        found = _reach(table, lambda node: [edge.parent for edge in self._parents[node]])
-        return self.topological_order(found)
+        return self.topological_order(self.around([table], ancestors=None))
 
     def descendants(self, table: TableId) -> tuple[TableId, ...]:
         """Return the table itself, then all tables that depend on it, parents first; see `ancestors`."""
         self._check(table)
-        return self.topological_order(
-            _reach(table, lambda node: [edge.child for edge in self._children[node]])
+        return self.topological_order(self.around([table], descendants=None))
+
+    def around(
+        self, tables: Iterable[TableId], *, ancestors: int | None = 0, descendants: int | None = 0
+    ) -> set[TableId]:
+        """Return tables with those they depend on and those that depend on them.
+
+        Parameters
+        ----------
+        tables
+            Where to start.
+        ancestors, descendants
+            How many generations; None for all.
+
+        Raises
+        ------
+        MissingTableError
+            If the graph does not hold one of the tables.
+        """
+        start = set(tables)
+        for table in start:
+            self._check(table)
+        return _reach(start, lambda node: [edge.parent for edge in self._parents[node]], ancestors) | _reach(
+            start, lambda node: [edge.child for edge in self._children[node]], descendants
         )
 
     def parts(self, master: TableId) -> tuple[TableId, ...]:
@@ -247,13 +267,14 @@ def _select(edges: list[Edge], primary: bool | None) -> tuple[Edge, ...]:
     return tuple(edge for edge in edges if primary is None or edge.foreign_key.in_key == primary)
 
 
-def _reach(start: TableId, neighbours: Callable[[TableId], Iterable[TableId]]) -> set[TableId]:
-    found = {start}
-    stack = [start]
-    while stack:
-        fresh = [node for node in neighbours(stack.pop()) if node not in found]
-        found.update(fresh)
-        stack.extend(fresh)
+def _reach(
+    start: set[TableId], neighbours: Callable[[TableId], Iterable[TableId]], generations: int | None
+) -> set[TableId]:
+    found, newest = set(start), start
+    while newest and generations != 0:
+        newest = {near for node in newest for near in neighbours(node)} - found
+        found |= newest
+        generations = None if generations is None else generations - 1
     return found
 
 

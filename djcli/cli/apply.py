@@ -10,18 +10,18 @@ from typing import Annotated
 import typer
 
 from djcli.cli import console
-from djcli.cli.diff import ExactOption, KeepExtraOption, RecomputeOption, RenameOption, show
+from djcli.cli.diff import ExactOption, KeepExtraOption, RecomputeOption, RenameOption, check_excluded, show
 from djcli.cli.options import shared
-from djcli.cli.workspace import TablesArgument, open_workspace
+from djcli.cli.workspace import ExcludeOption, TablesArgument, open_workspace
 from djcli.errors import RefusedError
 from djcli.migration.apply import WAIT, check
 from djcli.migration.apply import apply as apply_plan
-from djcli.migration.changes import SchemaMissing, TableExtra, TableMissing, TableRecomputed
-from djcli.migration.lookups import LookupRowsChanged, LookupRowsMissing
-from djcli.migration.plan import Options, Plan, PlannedChange
+from djcli.migration.changes import SchemaMissing, TableExtra, TableMissing
+from djcli.migration.lookups import LookupRowsMissing
+from djcli.migration.plan import Options, Plan
 from djcli.migration.planner import make_plan
-from djcli.migration.report import summary, title
-from djcli.migration.words import counted
+from djcli.migration.report import summary
+from djcli.names import counted
 from djcli.settings import without_password
 
 app = typer.Typer(rich_markup_mode=None)
@@ -31,6 +31,7 @@ app = typer.Typer(rich_markup_mode=None)
 def apply(
     ctx: typer.Context,
     tables: TablesArgument = None,
+    exclude: ExcludeOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and leave it at that.")] = False,
     allow_destructive: Annotated[
         bool, typer.Option("--allow-destructive", help="Also make changes that lose data.")
@@ -56,15 +57,16 @@ def apply(
     work = open_workspace(ctx)
     if not tables:
         work.pipelines.require_complete("applying all pipelines")
-    classes = work.select(tables)
+    classes = work.select(tables, exclude)
     options = Options(
-        whole_schemas=not tables,
+        whole_schemas=work.selects_schemas(tables, exclude),
         keep_extra=keep_extra or not work.is_whole,
         renames=tuple(rename or ()),
         recompute=recompute,
         exact=exact,
     )
     plan = make_plan(work.instance, classes, options)
+    check_excluded(work, plan, exclude)
     if dry_run or not _is_plain(plan):
         show(plan)
     if dry_run:
@@ -72,7 +74,7 @@ def apply(
     if not plan.work:
         console.out("nothing to declare")
         return
-    command = _command(ctx, tables or (), options)
+    command = _command(ctx, tables or (), exclude or (), options)
     _consent(plan, command, allow_destructive=allow_destructive, yes=yes)
     done = apply_plan(
         work.instance,
@@ -84,7 +86,7 @@ def apply(
         tell=console.note,
     )
     for planned in done.work:
-        console.out(_done(planned))
+        console.out(planned.change.done())
     if not done.work:
         console.out("nothing to declare")
 
@@ -134,7 +136,9 @@ def _consent(plan: Plan, command: Sequence[str], *, allow_destructive: bool, yes
         )
 
 
-def _command(ctx: typer.Context, tables: Sequence[str], options: Options) -> list[str]:
+def _command(
+    ctx: typer.Context, tables: Sequence[str], exclude: Sequence[str], options: Options
+) -> list[str]:
     """Return the words of this command, without the flags that consent."""
     given = shared(ctx)
     words = ["djcli", "apply", *tables]
@@ -142,26 +146,8 @@ def _command(ctx: typer.Context, tables: Sequence[str], options: Options) -> lis
         ("-p", given.pipelines),
         ("--profile", [given.profile] if given.profile else []),
         ("--db-url", [without_password(given.db_url)] if given.db_url else []),
+        ("--exclude", exclude),
         ("--rename", options.renames),
     ):
         words += [word for value in values for word in (option, value)]
     return words + ["--recompute"] * options.recompute + ["--keep-extra"] * options.keep_extra
-
-
-def _done(planned: PlannedChange) -> str:
-    name = title(planned)
-    match planned.change:
-        case SchemaMissing():
-            return f"created {name}"
-        case TableMissing():
-            return f"declared {name}"
-        case TableExtra():
-            return f"dropped {name}"
-        case TableRecomputed():
-            return f"dropped and declared {name}"
-        case LookupRowsMissing() as change:
-            return f"inserted {counted(len(change.keys), 'row')} into {name}"
-        case LookupRowsChanged() as change:
-            return f"updated {counted(len(change.keys), 'row')} of {name}"
-        case change:
-            return f"altered {name}: {change.describe()}"

@@ -51,11 +51,6 @@ def _coloured(text: str, code: str) -> str:
     return text if is_plain(sys.stderr) else f"\x1b[1;{code}m{text}\x1b[0m"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number of things: ``1 row``, ``2,000 rows``."""
-    return f"{number:,} {noun}" + "s" * (number != 1)
-
-
 def json(value: object) -> None:
     """Write a value as JSON to stdout; what JSON does not know becomes text, arrays become lists."""
     from json import dumps  # lazy: start-up time
@@ -127,13 +122,42 @@ def _rich_table(
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(file=sys.stdout, highlight=False)
     grid = Table(box=SIMPLE_HEAD, show_footer=bool(bottom), pad_edge=False)
+    between = 3 * len(header) + 1  # what the grid takes beside the columns
+    widths = fit([header, *cells, *([bottom] if bottom else [])], console.width - between)
     for index, name in enumerate(header):
         footer = Text(bottom[index]) if bottom else ""
-        grid.add_column(Text(name), footer, justify="right" if right[index] else "left", overflow="fold")
+        justify = "right" if right[index] else "left"
+        grid.add_column(Text(name), footer, justify=justify, overflow="fold", width=widths[index])
     for row in cells:
         grid.add_row(*(Text(cell) for cell in row))
-    Console(file=sys.stdout, highlight=False).print(grid)
+    console.print(grid)
+
+
+def fit(rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Return the widths of columns that are to go into so much room.
+
+    The widest gives first, but none so much that a word, such as a table's name, is broken, while another can
+    still give. Then the others go before the first, which has the names.
+    """
+    columns = list(zip(*rows, strict=True))
+    words = [max(_width(word) for cell in column for word in [*cell.split(), ""]) for column in columns]
+    widths = [max(map(_width, column)) for column in columns]
+    few = [min(words[0], room // 2), *(min(word, 5) for word in words[1:])]
+    for least in (words, few, [1] * len(columns)):
+        widths = _shrink(widths, least, room)
+    return widths
+
+
+def _shrink(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    found = list(widths)
+    while sum(found) > room:
+        giving = [index for index, width in enumerate(found) if width > least[index]]
+        if not giving:
+            break
+        found[max(giving, key=found.__getitem__)] -= 1
+    return found
 
 
 def _is_numeric(values: Iterable[object]) -> bool:

@@ -9,12 +9,12 @@ import typer
 
 from djcli.algebra.restriction import AndList
 from djcli.cli import console
-from djcli.cli.conditions import RestrictOption, check_attributes, conditions
+from djcli.cli.conditions import RestrictOption, conditions_of
 from djcli.cli.options import FormatOption, choice
 from djcli.cli.restriction import parse_restrictions
 from djcli.cli.workspace import TableArgument, open_workspace
 from djcli.definition.model import TableId
-from djcli.names import display_name
+from djcli.names import counted, display_name
 from djcli.tables import delete as deleting
 
 app = typer.Typer(rich_markup_mode=None)
@@ -51,29 +51,25 @@ def delete(
             else "say which rows: --restrict ATTR=VALUE, or --all"
         )
     work = open_workspace(ctx)
-    (found,) = work.select([table])
-    check_attributes(restrictions, [found.heading])
-    work.declared([found], named=True)
-    rows = found() & AndList(conditions(restrictions, found.heading)) if restrictions else found()
+    found = work.find(table)
+    typed = conditions_of(restrictions, found)
+    work.declared([found], named=[found])
+    rows = found() & AndList(typed) if restrictions else found()
 
     def consent(counts: Mapping[TableId, int]) -> bool:
         _show(counts, _keys(rows), format_)
         if not yes:
-            console.confirm(
-                f"Delete {console.counted(sum(counts.values()), 'row')}?", instead="repeat with --yes"
-            )
+            console.confirm(f"Delete {counted(sum(counts.values()), 'row')}?", instead="repeat with --yes")
         return True
 
     if dry_run:
         counts = deleting.preview(rows, part_integrity=part_integrity)
         _show({name: number for name, number in counts.items() if number}, _keys(rows), format_)
         number = sum(counts.values())
-        console.note(f"would delete {console.counted(number, 'row')}" if number else _nothing(found))
+        console.note(f"would delete {counted(number, 'row')}" if number else _nothing(found))
         return
     gone = deleting.delete(rows, part_integrity=part_integrity, consent=consent)
-    console.note(
-        f"deleted {console.counted(gone, 'row')} of {found.class_label}" if gone else _nothing(found)
-    )
+    console.note(f"deleted {counted(gone, 'row')} of {found.class_label}" if gone else _nothing(found))
 
 
 def _nothing(table: Any) -> str:

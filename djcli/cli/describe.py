@@ -14,5 +14,4 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("describe")
 def describe(ctx: typer.Context, table: TableArgument) -> None:
     """Print the definition of a table."""
-    (found,) = open_workspace(ctx).select([table])
-    console.out(render(found.model).rstrip("\n"))
+    console.out(render(open_workspace(ctx).find(table).model).rstrip("\n"))

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from djcli.catalog.graph import Graph
 from djcli.cli import console
 from djcli.cli.options import choice
-from djcli.cli.workspace import TablesArgument, open_workspace
+from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
+from djcli.definition.model import TableId
 from djcli.diagram.diagram import Diagram
+from djcli.tables.table import Table
 
 app = typer.Typer(rich_markup_mode=None)
 
 FORMATS = ("svg", "png", "pdf", "dot", "mermaid", "text")
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """Tables of the pipelines as what a diagram is made of."""
+
+    work: Workspace
+    tables: list[type[Table]]
+
+    def diagram_graph(self) -> Graph:
+        return self.work.graph
+
+    def diagram_nodes(self) -> list[TableId]:
+        return [table.class_id() for table in self.tables]
+
+    def diagram_titles(self) -> dict[str, str]:
+        return {}
+
+
 @app.command("diagram")
 def diagram(
     ctx: typer.Context,
     tables: TablesArgument = None,
+    exclude: ExcludeOption = None,
     format_: Annotated[
         str | None,
         typer.Option(
@@ -38,7 +60,7 @@ def diagram(
     if format_ is not None:
         choice("--format", format_, FORMATS)
     work = open_workspace(ctx)
-    drawing = Diagram.from_sequence(work.select(tables) if tables else work.pipelines.schemas)
+    drawing = Diagram(_Chosen(work, work.select(tables, exclude)))
     if output is not None:
         drawing.save(Path(output).expanduser(), format_)
         console.note(f"wrote {output}")

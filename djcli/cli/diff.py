@@ -9,7 +9,8 @@ import typer
 from djcli.cli import console
 from djcli.cli.failures import EXIT_PENDING
 from djcli.cli.options import choice
-from djcli.cli.workspace import TablesArgument, open_workspace
+from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
+from djcli.errors import SelectionError
 from djcli.migration.plan import Options, Plan
 from djcli.migration.planner import make_plan
 from djcli.migration.report import lines, script_text
@@ -44,10 +45,11 @@ ExactOption = Annotated[
 def diff(
     ctx: typer.Context,
     tables: TablesArgument = None,
+    exclude: ExcludeOption = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with code 4 if anything differs.")] = False,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statements that apply would run.")] = False,
     format_: Annotated[
-        str, typer.Option("--format", metavar="table|json", help="How to print it; see below for JSON.")
+        str, typer.Option("--format", metavar="table|json", help="How to print it; JSON is as told above.")
     ] = "table",
     rename: RenameOption = None,
     recompute: RecomputeOption = False,
@@ -71,13 +73,14 @@ def diff(
     if check and not tables:
         work.pipelines.require_complete("checking all pipelines")
     options = Options(
-        whole_schemas=not tables,
+        whole_schemas=work.selects_schemas(tables, exclude),
         keep_extra=keep_extra or not work.is_whole,
         renames=tuple(rename or ()),
         recompute=recompute,
         exact=exact,
     )
-    plan = make_plan(work.instance, work.select(tables), options)
+    plan = make_plan(work.instance, work.select(tables, exclude), options)
+    check_excluded(work, plan, exclude)
     if format_ == "json":
         console.json(plan.as_json())
     elif sql:
@@ -87,6 +90,17 @@ def diff(
         show(plan)
     if check and plan.work:
         raise typer.Exit(EXIT_PENDING)
+
+
+def check_excluded(work: Workspace, plan: Plan, exclude: list[str] | None) -> None:
+    """Refuse a plan that has to change what was excluded, because others need it or follow it."""
+    changed = {each.change.table for each in plan.work}
+    kept = [table for table in work.select(exclude) if table.class_id() in changed] if exclude else []
+    if kept:
+        raise SelectionError(
+            f"{kept[0].class_label} is excluded, but what is selected cannot change without it:"
+            " select it too, or exclude what needs it"
+        )
 
 
 def show(plan: Plan) -> None:

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from djcli.cli import console
-from djcli.cli.workspace import TablesArgument, Workspace, open_workspace
+from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
 from djcli.definition.model import TableId
 from djcli.errors import SelectionError
-from djcli.names import Tier, display_name
+from djcli.names import Tier, counted, display_name
 from djcli.tables.drop import DropPlan, drop_tables, plan_drop
 
 app = typer.Typer(rich_markup_mode=None)
@@ -20,6 +20,7 @@ app = typer.Typer(rich_markup_mode=None)
 def drop(
     ctx: typer.Context,
     tables: TablesArgument = None,
+    exclude: ExcludeOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and leave it.")] = False,
     everything: Annotated[
@@ -27,10 +28,11 @@ def drop(
     ] = False,
 ) -> None:
     """Drop tables, with all that depends on them."""
-    if tables and everything:
-        raise typer.BadParameter("name tables or give --all, not both")
+    if everything and (tables or exclude):
+        raise typer.BadParameter("select tables or give --all, not both")
     work = open_workspace(ctx)
-    plan = plan_drop(work.instance, _asked(work, tables, everything=everything))
+    plan = plan_drop(work.instance, _asked(work, tables, exclude, everything=everything))
+    _check_excluded(work, plan, exclude)
     if not plan.rows:
         console.note("nothing to drop: none of the tables is in the database")
         return
@@ -40,27 +42,40 @@ def drop(
     if not yes:
         rows = sum(plan.rows.values())
         console.confirm(
-            f"Drop {console.counted(len(plan.rows), 'table')} with {console.counted(rows, 'row')}?",
+            f"Drop {counted(len(plan.rows), 'table')} with {counted(rows, 'row')}?",
             instead="repeat with --yes",
         )
     drop_tables(work.instance, list(plan.rows))
-    console.note(f"dropped {console.counted(len(plan.rows), 'table')}")
+    console.note(f"dropped {counted(len(plan.rows), 'table')}")
 
 
-def _asked(work: Workspace, names: list[str] | None, *, everything: bool) -> list[TableId]:
-    if not names:
+def _asked(
+    work: Workspace, selection: list[str] | None, exclude: list[str] | None, *, everything: bool
+) -> list[TableId]:
+    if not selection:
         work.pipelines.require_complete("dropping all tables")
         if everything:
             return list(work.catalog(work.pipelines.tables).pipeline_tables)
-        return [table.class_id() for table in work.pipelines.tables]
-    chosen = work.select(names)
-    for table in chosen:
-        if table.tier is Tier.PART and table.master not in chosen:
-            raise SelectionError(
-                f"{table.class_label} is a part and goes only with its master:"
-                f" djcli drop {table.master.class_label}"
-            )
-    return [table.class_id() for table in chosen]
+    chosen = work.select(selection, exclude)
+    alone = [table for table in chosen if table.tier is Tier.PART and table.master not in chosen]
+    named = work.named(selection)
+    refused = [table for table in alone if table in named or len(alone) == len(chosen)]
+    if refused:
+        raise SelectionError(
+            f"{refused[0].class_label} is a part and goes only with its master:"
+            f" djcli drop {refused[0].master.class_label}"
+        )
+    return [table.class_id() for table in chosen if table not in alone]
+
+
+def _check_excluded(work: Workspace, plan: DropPlan, exclude: list[str] | None) -> None:
+    """Refuse to drop what was excluded, and would go because it depends on what was not."""
+    kept = [table for table in work.select(exclude) if table.class_id() in plan.rows] if exclude else []
+    if kept:
+        raise SelectionError(
+            f"nothing was dropped: {kept[0].class_label} is excluded, but depends on what is to be dropped;"
+            f" exclude that too: --exclude +{kept[0].class_label}"
+        )
 
 
 def _show(plan: DropPlan) -> None:

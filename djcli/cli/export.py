@@ -15,12 +15,12 @@ import typer
 from djcli.algebra.restriction import AndList
 from djcli.cli import console
 from djcli.cli.bars import RowBar
-from djcli.cli.conditions import RestrictOption, check_attributes, conditions
+from djcli.cli.conditions import RestrictOption, conditions_of
 from djcli.cli.options import choice
 from djcli.cli.restriction import parse_restrictions
 from djcli.cli.workspace import TableArgument, open_workspace
 from djcli.errors import DataJointError, RefusedError, SelectionError
-from djcli.names import did_you_mean
+from djcli.names import counted, did_you_mean
 from djcli.tables.expression import QueryExpression
 from djcli.tables.files.formats import BINARY, FORMATS, format_of, write_rows
 from djcli.tables.table import Table
@@ -52,17 +52,17 @@ def export(
     kind = _format(file, format_)
     restrictions = parse_restrictions(restrict)
     work = open_workspace(ctx)
-    (found,) = work.select([table])
-    check_attributes(restrictions, [found.heading])
-    work.declared([found], named=True)
-    rows = found() & AndList(conditions(restrictions, found.heading))
+    found = work.find(table)
+    typed = conditions_of(restrictions, found)
+    work.declared([found], named=[found])
+    rows = found() & AndList(typed)
     kept = _without(found, rows, omit or ())
     if file != "-" and Path(file).exists() and not yes:
         console.confirm(f"{file} exists. Replace it?", instead="repeat with --yes")
     with _target(file) as target, RowBar(found.class_label) as bar:
         number = write_rows(target, kind, kept.heading, _watched(kept, bar))
     if file != "-":
-        console.note(f"wrote {console.counted(number, 'row')} of {found.class_label} to {file}")
+        console.note(f"wrote {counted(number, 'row')} of {found.class_label} to {file}")
 
 
 def _format(file: str, named: str | None) -> str:

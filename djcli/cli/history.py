@@ -8,7 +8,7 @@ import typer
 
 from djcli.cli import console
 from djcli.cli.options import FormatOption, choice, count
-from djcli.cli.workspace import open_workspace
+from djcli.cli.workspace import ExcludeOption, TablesArgument, open_workspace
 from djcli.migration.history import read_history
 
 app = typer.Typer(rich_markup_mode=None)
@@ -17,6 +17,8 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("history")
 def history(
     ctx: typer.Context,
+    tables: TablesArgument = None,
+    exclude: ExcludeOption = None,
     limit: Annotated[
         str | None, typer.Option("--limit", metavar="N", help="Show at most N entries, the latest.")
     ] = None,
@@ -24,27 +26,30 @@ def history(
 ) -> None:
     """List what was applied to the pipelines' schemas.
 
-    The latest comes first: when, by whom, which changes. The JSON is a list of entries with "schema", "number",
-    "applied" (UTC), "role", "user", "host", "version", "changes" (as in djcli diff --format json) and
-    "statements".
+    With tables selected, only what was done to these. The latest comes first: when, by whom, what was done. The
+    JSON is a list of entries with "schema", "number", "applied" (UTC), "role", "user", "host", "version",
+    "changes" (as in djcli diff --format json, with "done") and "statements".
     """
     choice("--format", format_, ("table", "json"))
     number = count("--limit", limit)
     work = open_workspace(ctx)
     schemas = {schema.name for schema in work.pipelines.schemas}
-    entries = read_history(work.instance.connection, schemas)[:number]
+    if tables or exclude:
+        chosen = [table.class_id() for table in work.select(tables, exclude)]
+        told = (entry.about(chosen) for entry in read_history(work.instance.connection, schemas))
+        entries = [entry for entry in told if entry.changes][:number]
+    else:
+        entries = read_history(work.instance.connection, schemas, number)
     if format_ == "json":
         console.json([entry.as_json() for entry in entries])
         return
     if not entries:
-        console.note("nothing was applied yet")
+        console.note("nothing was applied yet" + (" to these tables" if tables or exclude else ""))
         return
     rows: list[list[object]] = []
     for entry in entries:
         who = f"{entry.user}@{entry.host}" if entry.user else entry.host
-        head = [f"{entry.applied:%Y-%m-%d %H:%M:%S}", who, entry.version, entry.schema]
+        head = [f"{entry.applied:%Y-%m-%d %H:%M:%S}", who, entry.version]
         for place, change in enumerate(entry.changes):
-            table = change["table"] or ""
-            told = f"{change['mark']} {change['text']}"
-            rows.append([*(head if place == 0 else ["", "", "", ""]), table, told])
-    console.table(["applied (UTC)", "by", "version", "schema", "table", "change"], rows)
+            rows.append([*(head if place == 0 else ["", "", ""]), change["done"]])
+    console.table(["applied (UTC)", "by", "version", "what was done"], rows)

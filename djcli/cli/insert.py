@@ -21,6 +21,7 @@ from djcli.cli.failures import EXIT_ERROR
 from djcli.cli.options import choice, count
 from djcli.cli.workspace import TableArgument, open_workspace
 from djcli.errors import DataJointError, LostConnectionError, SelectionError
+from djcli.names import counted
 from djcli.sql.insert import OnDuplicate
 from djcli.tables.check import check_rows
 from djcli.tables.encode import Problem
@@ -185,13 +186,13 @@ def insert(
     _check_file(file, format_)
     target = _rejects(file, format_, rejects) if keep_going else None
     work = open_workspace(ctx)
-    (found,) = work.select([table])
+    found = work.find(table)
     if found.tier.is_auto and not direct:
         raise DataJointError(
             f"{found.class_label} is computed: its rows come from make(), run: djcli populate {found.class_label}; "
             "to insert them from a file all the same, add --allow-direct-insert"
         )
-    work.declared([found], named=True)
+    work.declared([found], named=[found])
     with _at_hand(file) as path:
         rows = RowFile(path, format_ or format_of(Path(file)), _shown(file), renamed, character)
         task = Task(found, rows, mode, ignore_extra)
@@ -296,7 +297,7 @@ def _run(task: Task, most: int, target: Path | None) -> None:
             raise typer.Exit(EXIT_ERROR) from error
         _insert_good(task, findings, target)
         raise typer.Exit(EXIT_ERROR) from error
-    console.note(f"inserted {console.counted(rows, 'row')} into {label}" if rows else _nothing(task))
+    console.note(f"inserted {counted(rows, 'row')} into {label}" if rows else _nothing(task))
 
 
 def _insert_good(task: Task, findings: Findings, target: Path) -> None:
@@ -312,8 +313,8 @@ def _insert_good(task: Task, findings: Findings, target: Path) -> None:
         raise
     bad = len(findings.numbers)
     _list(task, findings)
-    console.note(f"inserted {console.counted(findings.rows - bad, 'row')} into {task.table.class_label}")
-    console.note(f"{console.counted(bad, 'bad row')} written to {target}: mend and insert that file")
+    console.note(f"inserted {counted(findings.rows - bad, 'row')} into {task.table.class_label}")
+    console.note(f"{counted(bad, 'bad row')} written to {target}: mend and insert that file")
 
 
 def _dry_run(task: Task, most: int) -> None:
@@ -322,7 +323,7 @@ def _dry_run(task: Task, most: int) -> None:
         _tell(task, findings)
         raise typer.Exit(EXIT_ERROR)
     console.note(
-        f"all {console.counted(findings.rows, 'row')} of {task.file.shown} would go into {task.table.class_label}"
+        f"all {counted(findings.rows, 'row')} of {task.file.shown} would go into {task.table.class_label}"
         if findings.rows
         else _nothing(task)
     )
@@ -351,7 +352,7 @@ def _tell(task: Task, findings: Findings) -> None:
         return
     bad = len(findings.numbers)
     console.error(
-        f"nothing was inserted into {task.table.class_label}: {bad} of {console.counted(findings.rows, 'row')} "
+        f"nothing was inserted into {task.table.class_label}: {bad} of {counted(findings.rows, 'row')} "
         f"of {name} {'is' if bad == 1 else 'are'} bad"
     )
     _list(task, findings)
@@ -370,7 +371,7 @@ def _list(task: Task, findings: Findings) -> None:
         console.note(f"  {task.file.unit} {problem.number}: {problem.message}")
     bad = set(findings.numbers) - {problem.number for problem in first}
     if bad:
-        console.note(f"  and {console.counted(len(bad), 'more bad row')} (--max-errors shows more)")
+        console.note(f"  and {counted(len(bad), 'more bad row')} (--max-errors shows more)")
 
 
 def _nothing(task: Task) -> str:

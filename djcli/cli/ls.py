@@ -7,18 +7,23 @@ import typer
 from djcli.catalog.introspect import count_rows
 from djcli.cli import console
 from djcli.cli.options import FormatOption, choice
-from djcli.cli.workspace import TablesArgument, Workspace, open_workspace
+from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
 from djcli.tables.table import Table
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command("ls")
-def ls(ctx: typer.Context, tables: TablesArgument = None, format_: FormatOption = "table") -> None:
+def ls(
+    ctx: typer.Context,
+    tables: TablesArgument = None,
+    exclude: ExcludeOption = None,
+    format_: FormatOption = "table",
+) -> None:
     """List the pipelines' tables."""
     choice("--format", format_, ("table", "json"))
     work = open_workspace(ctx)
-    facts = _facts(work, work.select(tables))
+    facts = _facts(work, work.select(tables, exclude))
     if format_ == "json":
         console.json(facts)
         return

@@ -76,11 +76,18 @@ VerboseOption = Annotated[
 
 FormatOption = Annotated[str, typer.Option("--format", metavar="table|json", help="How to print it.")]
 
+_COMPLETION = {"--install-completion", "--show-completion"}
+"""Options that Typer gives to every application; they are the root command's alone."""
+
 _SHARED = ("--pipeline", "--db-url", "--profile", "--verbose")
 
 
 def add_shared(command: Any, root: Any) -> Any:
     """Give a command, and the commands below it, the shared options of the root command."""
+    command.params = [param for param in command.params if not _COMPLETION.intersection(param.opts)]
+    for param in command.params:
+        if param.param_type_name == "argument":  # its name says what it is, `<list[str]>` does not
+            param.display_type_rich = _no_type
     for option in _shared_of(root.params):
         own = copy(option)
         own.expose_value = False  # its callback keeps the value; the command's function need not take it
@@ -89,6 +96,10 @@ def add_shared(command: Any, root: Any) -> Any:
     for below in getattr(command, "commands", {}).values():
         add_shared(below, root)
     return command
+
+
+def _no_type(**_: object) -> str:
+    return ""
 
 
 def _shared_of(params: Iterable[Any]) -> list[Any]:

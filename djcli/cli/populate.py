@@ -8,14 +8,14 @@ from typing import Annotated, cast
 
 import typer
 
-from djcli.algebra.restriction import AndList, Where
+from djcli.algebra.restriction import AndList
 from djcli.cli import console
 from djcli.cli.bars import Follower, Tally
-from djcli.cli.conditions import RestrictOption, check_attributes, conditions
+from djcli.cli.conditions import Condition, RestrictOption, conditions_of_each
 from djcli.cli.failures import EXIT_ERROR, explain
 from djcli.cli.options import count, shared
 from djcli.cli.restriction import parse_restrictions
-from djcli.cli.workspace import TablesArgument, Workspace, open_workspace
+from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
 from djcli.errors import SelectionError
 from djcli.populate.auto import AutoPopulate
 from djcli.tables.expression import QueryExpression
@@ -27,6 +27,7 @@ app = typer.Typer(rich_markup_mode=None)
 def populate(
     ctx: typer.Context,
     tables: TablesArgument = None,
+    exclude: ExcludeOption = None,
     restrict: RestrictOption = None,
     max_calls: Annotated[
         str | None,
@@ -41,13 +42,13 @@ def populate(
     most = count("--max-calls", max_calls)
     restrictions = parse_restrictions(restrict)
     work = open_workspace(ctx)
-    chosen = _computed(work, tables)
+    chosen = _computed(work, tables, exclude)
     sources = {table: _key_source(table) for table in chosen}
-    check_attributes(restrictions, [source.heading for source in sources.values()], "key source")
-    typed = {table: conditions(restrictions, source.heading) for table, source in sources.items()}
+    headings = {table: source.heading for table, source in sources.items()}
+    typed = conditions_of_each(restrictions, headings, "key source")
     follower = Follower()
     try:
-        for table in work.declared(chosen, named=bool(tables)):
+        for table in work.declared(chosen, named=work.named(tables)):
             # what users' code prints is talk: stdout is for the report
             with redirect_stdout(sys.stderr):
                 table.populate(
@@ -67,23 +68,24 @@ def populate(
         raise typer.Exit(EXIT_ERROR)
 
 
-def _computed(work: Workspace, names: list[str] | None) -> list[type[AutoPopulate]]:
+def _computed(
+    work: Workspace, selection: list[str] | None, exclude: list[str] | None
+) -> list[type[AutoPopulate]]:
     """Return the tables to compute, parents first.
 
     Raises
     ------
     SelectionError
-        If a table was named that nothing computes.
+        If a table was named that nothing computes, or there is none but such.
     """
-    chosen = work.select(names)
-    found = [table for table in chosen if issubclass(table, AutoPopulate)]
-    if names and len(found) < len(chosen):
-        other = next(table for table in chosen if table not in found)
+    chosen = work.select_computed(selection, exclude)
+    other = next((table for table in chosen if not issubclass(table, AutoPopulate)), None)
+    if other is not None:
         raise SelectionError(
             f"{other.class_label} is a {other.tier.name.capitalize()} table: there is nothing to compute;"
             " populate takes Computed and Imported tables"
         )
-    return cast("list[type[AutoPopulate]]", work.in_order(found))
+    return cast("list[type[AutoPopulate]]", chosen)
 
 
 def _key_source(table: type[AutoPopulate]) -> QueryExpression:
@@ -91,7 +93,7 @@ def _key_source(table: type[AutoPopulate]) -> QueryExpression:
     return source() if isinstance(source, type) else source
 
 
-def _note_no_match(tally: Tally, source: QueryExpression, typed: list[Where]) -> None:
+def _note_no_match(tally: Tally, source: QueryExpression, typed: list[Condition]) -> None:
     nothing_done = not (tally.done or tally.skipped or tally.failures)
     if typed and nothing_done and not source & AndList(typed):
         shown = ", ".join(f"{where.attribute}{where.operator}{where.value}" for where in typed)

@@ -6,7 +6,7 @@ import typer
 
 from djcli.cli import console
 from djcli.cli.options import FormatOption, choice
-from djcli.cli.workspace import TablesArgument, open_workspace
+from djcli.cli.workspace import ExcludeOption, TablesArgument, open_workspace
 from djcli.populate.keys import Progress, progress_of
 from djcli.tables.table import Table
 
@@ -14,16 +14,19 @@ app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command("progress")
-def progress(ctx: typer.Context, tables: TablesArgument = None, format_: FormatOption = "table") -> None:
+def progress(
+    ctx: typer.Context,
+    tables: TablesArgument = None,
+    exclude: ExcludeOption = None,
+    format_: FormatOption = "table",
+) -> None:
     """Show how much of each Computed and Imported table is done."""
     choice("--format", format_, ("table", "json"))
     work = open_workspace(ctx)
-    chosen = work.select(tables)
-    if not tables:
-        chosen = work.in_order(table for table in chosen if table.tier.is_auto)
+    chosen = work.select_computed(tables, exclude)
     if not chosen:
         console.note("the pipelines have no Computed or Imported table")
-    chosen = work.declared(chosen, named=bool(tables))
+    chosen = work.declared(chosen, named=work.named(tables))
     found = progress_of(work.instance, [table() for table in chosen])
     facts = [_facts(table, state) for table, state in zip(chosen, found, strict=True)]
     if format_ == "json":

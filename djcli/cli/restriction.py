@@ -11,21 +11,34 @@ import typer
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 
 _RESTRICTION = re.compile(
-    r"\s*(?P<attribute>\w*)(?P<gap>\s*)(?P<operator>!=|<=|>=|=|<|>)(?P<text>.*)", re.DOTALL
+    r"\s*(?P<attribute>[\w.]*)(?P<gap>\s*)(?P<operator>!=|<=|>=|=|<|>)(?P<text>.*)", re.DOTALL
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """One comparison as typed; the value is text until an attribute's type says what it is."""
+    """One comparison as typed; the value is text until an attribute's type says what it is.
+
+    Attributes
+    ----------
+    attribute
+        The attribute's name.
+    operator
+        One of `OPERATORS`.
+    text
+        The value.
+    table
+        The table that the attribute is of, where it was told: ``Subject.species=…``.
+    """
 
     attribute: str
     operator: str
     text: str
+    table: str = ""
 
     def __str__(self) -> str:
         """Show it as it may be typed."""
-        return f"{self.attribute}{self.operator}{self.text}"
+        return f"{self.table}{'.' * bool(self.table)}{self.attribute}{self.operator}{self.text}"
 
 
 def parse_restriction(given: str) -> Restriction:
@@ -41,20 +54,21 @@ def parse_restriction(given: str) -> Restriction:
     """
     match = _RESTRICTION.fullmatch(given)
     if match is None:
-        if re.fullmatch(r"\s*\w+\s*", given):
+        if re.fullmatch(r"\s*[\w.]+\s*", given):
             advice = f"{given.strip()!r} has no operator: write ATTR=VALUE, with one of {' '.join(OPERATORS)}"
         else:
             advice = f"{given!r} is not ATTR=VALUE: an attribute, one of {' '.join(OPERATORS)}, and a value"
         raise typer.BadParameter(advice, param_hint="--restrict")
-    attribute, operator, text = match["attribute"], match["operator"], match["text"]
-    if not re.fullmatch(r"[^\W\d]\w*", attribute):
-        wrong = f"{attribute!r} is no attribute" if attribute else "there is no attribute"
+    name, operator, text = match["attribute"], match["operator"], match["text"]
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", name):
+        wrong = f"{name!r} is no attribute" if name else "there is no attribute"
         raise typer.BadParameter(
             f"{given!r}: {wrong} before {operator!r}: write ATTR=VALUE", param_hint="--restrict"
         )
     if operator == "=" and text.startswith("="):
-        raise typer.BadParameter(f"{given!r}: write = once: {attribute}{text}", param_hint="--restrict")
-    return Restriction(attribute, operator, text.strip() if match["gap"] else text)
+        raise typer.BadParameter(f"{given!r}: write = once: {name}{text}", param_hint="--restrict")
+    table, _, attribute = name.rpartition(".")
+    return Restriction(attribute, operator, text.strip() if match["gap"] else text, table)
 
 
 def parse_restrictions(given: Iterable[str] | None) -> list[Restriction]:

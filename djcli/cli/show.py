@@ -10,10 +10,11 @@ import typer
 from djcli.algebra.heading import HeadingAttribute
 from djcli.algebra.restriction import AndList
 from djcli.cli import console
-from djcli.cli.conditions import RestrictOption, check_attributes, conditions
+from djcli.cli.conditions import RestrictOption, conditions_of
 from djcli.cli.options import choice, count
 from djcli.cli.restriction import parse_restrictions
 from djcli.cli.workspace import TableArgument, open_workspace
+from djcli.names import counted
 from djcli.settings import config
 from djcli.tables.preview import cell
 
@@ -42,11 +43,11 @@ def show(
     most = count("--limit", limit)
     restrictions = parse_restrictions(restrict)
     work = open_workspace(ctx)
-    (found,) = work.select([table])
-    check_attributes(restrictions, [found.heading])
+    found = work.find(table)
+    typed = conditions_of(restrictions, found)
     if most is None and format_ == "table":
         most = int(config["display.limit"])
-    rows = found() & AndList(conditions(restrictions, found.heading))
+    rows = found() & AndList(typed)
     names = rows.heading.names
     fetched = rows.to_dicts(order_by="KEY", limit=most)
     match format_:
@@ -58,11 +59,8 @@ def show(
             shown = [[_shown(rows.heading[name], row[name]) for name in names] for row in fetched]
             console.table(names, shown)
             total = len(rows) if len(fetched) == most else len(fetched)
-            console.note(
-                f"{len(fetched)} of {total} rows"
-                if total > len(fetched)
-                else f"{total} row" + "s" * (total != 1)
-            )
+            some = f"{len(fetched)} of " if total > len(fetched) else ""
+            console.note(some + counted(total, "row"))
 
 
 def _shown(attribute: HeadingAttribute, value: object) -> object:

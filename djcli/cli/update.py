@@ -46,7 +46,7 @@ def update(
     if both is not None:
         raise typer.BadParameter(f"attribute {both!r} is both set and unset", param_hint="--unset")
     work = open_workspace(ctx)
-    (found,) = work.select([table])
+    found = work.find(table)
     values = {name: typed(found, name, text, "ATTR=VALUE") for name, text in keys.items()}
     _check_key(found, values)
     new: dict[str, Any] = {name: typed(found, name, text, "--set") for name, text in changes.items()}
@@ -58,7 +58,7 @@ def update(
             raise SelectionError(
                 f"attribute {name!r} belongs to the key, which stays: insert a new row and delete this one"
             )
-    work.declared([found], named=True)
+    work.declared([found], named=[found])
     row = found() & values
     before = _values(row, list(new))
     if before is None:

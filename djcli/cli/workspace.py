@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, TypeVar
 
 import typer
@@ -14,9 +15,10 @@ from djcli.catalog.snapshot import Catalog
 from djcli.cli import console
 from djcli.cli.logs import show_logs
 from djcli.cli.options import shared
-from djcli.errors import MissingTableError
+from djcli.errors import MissingTableError, SelectionError
 from djcli.project.pipelines import Pipelines, load_pipelines
-from djcli.project.selection import select_tables
+from djcli.project.selection import find_table, graph_of, named_tables, select_tables
+from djcli.project.terms import parse_terms
 from djcli.settings import DatabaseTarget, config, database_target
 from djcli.tables.instance import Instance, use_instance
 from djcli.tables.table import Table
@@ -26,9 +28,18 @@ T = TypeVar("T", bound="type[Table]")
 TablesArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="TABLE...",
-        help="Tables: SessionSummary, Session.Trial, tutorial.Session.",
+        metavar="SELECT",
+        help="Tables, by default all: Session, Session.Trial, tutorial.Session; 'Session*' and 'tutorial.*' with "
+        "any text for * (in quotes, for the shell); +Session with all it depends on, Session+ with all that "
+        "depends on it (parts too), 2+Session and Session+1 with so many generations; tier:computed; "
+        "schema:tutorial. Several are united: with blanks or commas between.",
         show_default=False,
+    ),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude", metavar="SELECT", help="Leave out these of the tables selected. Can be repeated."
     ),
 ]
 TableArgument = Annotated[
@@ -59,7 +70,7 @@ def choose_database(ctx: typer.Context) -> DatabaseTarget:
     return database_target()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workspace:
     """The database and the pipelines of one run of the command line."""
 
@@ -68,29 +79,68 @@ class Workspace:
     is_whole: bool = True
     """Whether these are all pipelines of the project; else tables that none of them declares may be others'."""
 
-    def select(self, names: Sequence[str] | None) -> list[type[Table]]:
-        """Return the tables named; with no name, all of them.
+    def select(
+        self, selection: Sequence[str] | None, exclude: Sequence[str] | None = None
+    ) -> list[type[Table]]:
+        """Return the tables selected, all by default, but for those excluded.
 
         Raises
         ------
         SelectionError
-            If a name is no table's, or that of several.
+            If a part of either selection matches nothing, a name is that of several tables, or nothing is left.
         """
-        if not names:
-            return list(self.pipelines.tables)
-        return select_tables(names, self.pipelines.tables, self.pipelines.failures)
+        found = self.pipelines
+        return select_tables(selection or (), found.tables, found.failures, exclude or ())
+
+    def selects_schemas(self, selection: Sequence[str] | None, exclude: Sequence[str] | None) -> bool:
+        """Tell whether all tables of certain schemas are selected, whatever these may be."""
+        return not exclude and all(term.is_schema for term in parse_terms(selection or ()))
+
+    def named(self, selection: Sequence[str] | None) -> set[type[Table]]:
+        """Return the tables that a selection names themselves, and so must not pass over in silence."""
+        return named_tables(selection or (), self.pipelines.tables)
+
+    def select_computed(
+        self, selection: Sequence[str] | None, exclude: Sequence[str] | None
+    ) -> list[type[Table]]:
+        """Return the Computed and Imported tables of a selection, and any that it names itself, parents first.
+
+        Raises
+        ------
+        SelectionError
+            As for `select`, or if there is none among those selected.
+        """
+        named = self.named(selection)
+        chosen = [each for each in self.select(selection, exclude) if each.tier.is_auto or each in named]
+        if not chosen and (selection or exclude):
+            raise SelectionError("none of the tables selected is a Computed or Imported table")
+        return self.in_order(chosen)
+
+    def find(self, text: str) -> type[Table]:
+        """Return the one table that a text selects.
+
+        Raises
+        ------
+        SelectionError
+            If it selects none, or several.
+        """
+        return find_table(text, self.pipelines.tables, self.pipelines.failures)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The foreign keys of all tables of the pipelines."""
+        return graph_of(self.pipelines.tables)
 
     def in_order(self, tables: Iterable[type[Table]]) -> list[type[Table]]:
         """Return tables in the order of dependency, parents first."""
         chosen = {table.class_id(): table for table in tables}
-        graph = Graph(table.model for table in self.pipelines.tables)
-        return [chosen[name] for name in graph.topological_order(chosen)]
+        return [chosen[name] for name in self.graph.topological_order(chosen)]
 
     def catalog(self, tables: Iterable[type[Table]]) -> Catalog:
         """Return what the database says now of the schemas of tables, in one round trip."""
         return load(self.instance.connection, sorted({table.class_id().schema for table in tables}))
 
-    def declared(self, tables: Sequence[T], *, named: bool) -> list[T]:
+    def declared(self, tables: Sequence[T], *, named: Collection[type[Table]]) -> list[T]:
         """Return those tables that the database has.
 
         Parameters
@@ -98,7 +148,7 @@ class Workspace:
         tables
             The tables to look for.
         named
-            Whether the user asked for these very tables, so that none may be missing.
+            Those that the user asked for by name, so that none may be missing.
 
         Raises
         ------
@@ -109,8 +159,9 @@ class Workspace:
             return []
         present = self.catalog(tables).tables
         missing = [table for table in tables if table.class_id() not in present]
-        if missing and (named or len(missing) == len(tables)):
-            first = missing[0].class_label
+        asked = [table for table in missing if table in named]
+        if missing and (asked or len(missing) == len(tables)):
+            first = (asked or missing)[0].class_label
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
             raise MissingTableError(f"table {first}{more} is not declared in the database; run: djcli apply")
         if missing:

@@ -6,6 +6,9 @@ from functools import lru_cache
 from typing import Any
 
 _SHOWN = 40
+_NUMBERS = frozenset(
+    ("bool", "bool_", "float64", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
+)
 
 
 class UnfitValueError(ValueError):
@@ -23,6 +26,12 @@ def _numpy_role(kind: type[object]) -> str:
     if kind.__name__ == "ndarray":
         return "array"
     return "kept" if kind.__name__ in ("datetime64", "timedelta64", "void") else "scalar"
+
+
+@lru_cache(maxsize=512)
+def is_numpy_number(kind: type[object]) -> bool:
+    """Whether a type is one of numpy's that `item` turns into a bool, int or float of the same value."""
+    return kind.__module__ == "numpy" and kind.__name__ in _NUMBERS
 
 
 def unwrap(value: object) -> object:

@@ -41,7 +41,7 @@ __all__ = [
     "comparison_value",
     "decoder",
     "encoder",
-    "kind_of_type",
+    "kind_of",
     "parse_text",
     "shortest_float32",
 ]
@@ -113,8 +113,12 @@ _SIMPLE: dict[str, Encoder] = {
 _MODIFIER = re.compile(r"\((\d+(?:,-?\d+)*)\)")
 
 
-def kind_of_type(name: str, column: str) -> str:
-    """Return the key of the tables above: the type's name, or what its column tells."""
+def kind_of(name: str, column: str) -> str:
+    """Return what an attribute holds: the name of its type, or what its column tells.
+
+    Besides the names of the core types there is ``zoned``, and ``unjudged`` for all native types that have
+    no kin among them.
+    """
     if name in ("native", "codec"):
         return _KIND_OF_COLUMN.get(_MODIFIER.sub("", column), "unjudged")
     return name
@@ -147,7 +151,7 @@ def encoder(name: str, column: str, args: tuple[int, ...] = (), labels: tuple[st
         UUID (for JSON, the JSON text). It raises a ValueError whose text reads well after
         ``"attribute 'x': "``.
     """
-    kind = kind_of_type(name, column)
+    kind = kind_of(name, column)
     if kind in _SIMPLE:
         return _SIMPLE[kind]
     if kind == "enum":
@@ -172,7 +176,7 @@ def decoder(name: str, column: str, args: tuple[int, ...] = ()) -> Callable[[obj
 
     Only ``char(n)`` has one: PostgreSQL pads it with blanks.
     """
-    return _strip_blanks if kind_of_type(name, column) == "char" else None
+    return _strip_blanks if kind_of(name, column) == "char" else None
 
 
 def _strip_blanks(value: object) -> object:
@@ -185,7 +189,7 @@ def comparison_column(name: str, column: str) -> str:
     It has no length: a text that is too long must not be cut, it just equals nothing. For an enum it is
     `column`, which the caller qualifies with its schema.
     """
-    kind = kind_of_type(name, column)
+    kind = kind_of(name, column)
     return _COMPARED_AS.get(kind, column)
 
 
@@ -221,7 +225,7 @@ def parse_text(name: str, column: str, args: tuple[int, ...], labels: tuple[str,
     ValueError
         If the text stands for no value of the type.
     """
-    kind = kind_of_type(name, column)
+    kind = kind_of(name, column)
     if kind == "bytes":
         return parse_bytes(text)
     encode = encoder(name, column, args, labels)

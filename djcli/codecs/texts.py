@@ -14,6 +14,7 @@ from djcli.codecs.numeric import Encoder
 from djcli.codecs.plain import UnfitValueError, misfit, shown, unwrap
 from djcli.names import did_you_mean
 
+_FLOAT_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d(?:\.\d+)?e\+\d+')
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _LABELS_SHOWN = 12
 
@@ -141,7 +142,12 @@ def encode_json(value: object) -> str:
         raise ValueError(f"{shown(text)} holds a NUL character, which PostgreSQL cannot store in JSON")
     if not text.isascii():
         _check_surrogates(text)
-    return text
+    return _FLOAT_OR_TEXT.sub(_with_point, text) if "e+" in text else text
+
+
+def _with_point(match: re.Match[str]) -> str:
+    """Write 1e+22 with all digits and a point, because it comes back as it is written: else a whole number."""
+    return match[0] if match[0].startswith('"') else f"{Decimal(match[0]):f}.0"
 
 
 def _json_default(value: object) -> object:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import select
 import weakref
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from threading import get_ident
-from typing import Any, Protocol, Self, cast
+from typing import Any, Self, cast
 
 import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
+from djcli.database.answer import Answer
+from djcli.database.copy_out import Rows, copy_out
+from djcli.database.copying import BackgroundCopy
 from djcli.database.embedded import EmbeddedServer
-from djcli.database.failures import translate
+from djcli.database.failures import translated
+from djcli.database.gate import Gate, controls_transactions, ends_transaction
+from djcli.database.loaders import register_loaders
 from djcli.errors import DataJointError, LostConnectionError, ServerError, ThreadSafetyError
 from djcli.settings import DatabaseTarget, without_password
-from djcli.sql.statement import Params
+from djcli.sql.statement import CopyOut, Params
 
 logger = logging.getLogger("djcli")
 
@@ -30,23 +34,9 @@ Query = sql.Composable | str
 
 _FETCH_SIZE = 5_000
 
-_COMMENTS = re.compile(r"--[^\n]*\n|/\*.*?\*/", re.DOTALL)
-_CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT", "END", "ABORT", "BEGIN", "START", "SET TRANSACTION")
 _GUARD = sql.SQL("SAVEPOINT djcli_statement")
 _UNGUARD = sql.SQL("RELEASE SAVEPOINT djcli_statement")
 _UNDO = sql.SQL("ROLLBACK TO SAVEPOINT djcli_statement; RELEASE SAVEPOINT djcli_statement")
-
-
-class Gate(Protocol):
-    """Whoever holds statements back, and must send them before anything else happens on the connection."""
-
-    def before_statement(self) -> None:
-        """Hear that a statement is about to run."""
-        ...
-
-    def before_transaction(self) -> None:
-        """Hear that a nested transaction is about to begin."""
-        ...
 
 
 class Connection:
@@ -65,6 +55,8 @@ class Connection:
         Applied to the text of compiled statements before they run.
     guards
         Whether statements inside a transaction get savepoints of their own.
+    keeper
+        Whoever has opened the transaction for the user's code, which may not end it; None for nobody.
 
     Notes
     -----
@@ -79,6 +71,7 @@ class Connection:
         self.gate: Gate | None = None
         self.rewrite: Callable[[str], str] | None = None
         self.guards = True
+        self.keeper: str | None = None
         self._raw: psycopg.Connection | None = None
         self._pid = 0
         self._depth = 0
@@ -124,6 +117,7 @@ class Connection:
         else:
             raw = self._open_url(self.target.url or "")
         raw.prepare_threshold = 3
+        register_loaders(raw)
         weakref.finalize(self, _close, raw, os.getpid())
         if raw.info.parameter_status("TimeZone") != "UTC":
             raw.execute("SET TIME ZONE 'UTC'")
@@ -161,6 +155,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the session; the next statement opens a new one."""
+        self._refuse_control()
         if self._raw is not None and self._pid == os.getpid():
             self._raw.close()
         self._raw, self._depth = None, 0
@@ -183,15 +178,10 @@ class Connection:
 
         Inside a transaction the statement gets a savepoint, so that its failure leaves the transaction usable.
         """
-        self._check_thread()
-        raw = self.raw
-        if self.observers:
-            text = statement if isinstance(statement, str) else statement.as_string()
-            for observe in self.observers:
-                observe(text)
-        with _translated():
+        raw = self._ready(statement)
+        with translated():
             in_transaction = raw.info.transaction_status is TransactionStatus.INTRANS
-            if not (self.guards and in_transaction) or _controls_transactions(statement):
+            if not (self.guards and in_transaction) or controls_transactions(statement):
                 try:
                     yield raw
                 except psycopg.Error:
@@ -207,6 +197,15 @@ class Connection:
                     raw.execute(_UNDO)
                 raise
             raw.execute(_UNGUARD)
+
+    def _ready(self, statement: Query) -> psycopg.Connection:
+        self._check_thread()
+        raw = self.raw
+        if self.observers:
+            text = statement if isinstance(statement, str) else statement.as_string()
+            for observe in self.observers:
+                observe(text)
+        return raw
 
     def _check_thread(self) -> None:
         if self._depth and self._thread != get_ident():
@@ -226,6 +225,18 @@ class Connection:
             self._execute(statement, params, cursor)
             return cursor.fetchall() if cursor.description is not None else []
 
+    def rows_of_each(self, statements: Sequence[sql.Composed]) -> list[list[tuple[Any, ...]]]:
+        """Run several SELECTs without parameters in one round trip, and return the rows of each."""
+        if not statements:
+            return []
+        whole = sql.SQL(";\n").join(statements)
+        with self._watched(whole) as raw, raw.cursor() as cursor:
+            self._execute(whole, None, cursor)
+            found = [cursor.fetchall()]
+            while cursor.nextset():
+                found.append(cursor.fetchall())
+            return found
+
     def execute(self, statement: Query, params: Params | None = None) -> int:
         """Run a statement and return how many rows it touched."""
         with self._watched(statement) as raw, raw.cursor() as cursor:
@@ -241,7 +252,7 @@ class Connection:
             with self._watched(statement):
                 self._execute(statement, params, cast("psycopg.Cursor[Any]", cursor))
             while True:
-                with _translated():
+                with translated():
                     chunk = cursor.fetchmany(_FETCH_SIZE)
                 yield from chunk
                 if len(chunk) < _FETCH_SIZE:
@@ -263,9 +274,23 @@ class Connection:
                 count += 1
         return count
 
+    def begin_copy(self, statement: str, rows: Iterable[Sequence[object]]) -> BackgroundCopy:
+        """Send rows by COPY inside a transaction, and do not wait; nothing else may run before its end."""
+        return BackgroundCopy(self._ready(statement), statement.encode(), rows)
+
+    def copy_out(self, copy: CopyOut, params: Params, take: Callable[[Rows], None]) -> None:
+        """Run a binary COPY to here; `take` is called with its rows, some megabytes at a time."""
+        with ExitStack() as stack:
+            if copy.settings is not None:
+                stack.enter_context(self.transaction)
+                self.rows(copy.settings, params)
+            raw = stack.enter_context(self._watched(copy.text))
+            text = self.rewrite(copy.text) if self.rewrite is not None else copy.text
+            copy_out(raw, text.replace("%%", "%").encode(), take)
+
     def query(
         self, statement: str, args: Mapping[str, object] | Sequence[object] = (), *, as_dict: bool = False
-    ) -> list[Any]:
+    ) -> Answer:
         """Run the user's own SQL.
 
         Parameters
@@ -279,14 +304,17 @@ class Connection:
 
         Returns
         -------
-        list
-            All rows, none for a statement that returns none.
+        Answer
+            All rows as a list, empty for a statement that returns none; it also has a cursor's methods.
         """
+        if self.keeper is not None and ends_transaction(statement):
+            self._refuse_control()
         with self._watched(statement) as raw:
             cursor = raw.cursor(row_factory=dict_row) if as_dict else raw.cursor()
             with cursor:
                 cursor.execute(cast(sql.SQL, statement.encode()), args or None)
-                return list(cursor.fetchall()) if cursor.description is not None else []
+                rows = cursor.fetchall() if cursor.description is not None else ()
+                return Answer(rows, cursor.rowcount, cursor.description)
 
     # ---- transactions -------------------------------------------------------------------------------
 
@@ -313,10 +341,26 @@ class Connection:
         self._thread = get_ident()
         self._depth += 1
         try:
-            with _translated(), raw.transaction():
+            with translated(), raw.transaction():
                 yield self
         finally:
             self._depth = max(0, self._depth - 1)
+
+    def _refuse_control(self) -> None:
+        if self.keeper is not None:
+            raise DataJointError(
+                f"{self.keeper} runs inside a transaction, which it may neither begin nor end; "
+                "nest one with `with connection.transaction`"
+            )
+
+    @contextmanager
+    def kept_by(self, keeper: str) -> Generator[None]:
+        """Refuse to begin or end transactions, and to close the session, while code of the user's runs in one."""
+        self.keeper = keeper
+        try:
+            yield
+        finally:
+            self.keeper = None
 
     @contextmanager
     def unguarded(self) -> Generator[None]:
@@ -354,6 +398,7 @@ class Connection:
         DataJointError
             If one is open already.
         """
+        self._refuse_control()
         if self.in_transaction:
             raise DataJointError("a transaction is open already; nest with `with connection.transaction`")
         self.execute(sql.SQL("BEGIN"))
@@ -362,6 +407,7 @@ class Connection:
 
     def commit_transaction(self) -> None:
         """Commit what `start_transaction` began."""
+        self._refuse_control()
         try:
             self.execute(sql.SQL("COMMIT"))
         finally:
@@ -369,6 +415,7 @@ class Connection:
 
     def cancel_transaction(self) -> None:
         """Roll back what `start_transaction` began."""
+        self._refuse_control()
         try:
             if self.is_connected:  # a lost session has rolled back already
                 self.execute(sql.SQL("ROLLBACK"))
@@ -393,20 +440,6 @@ def _has_ended(raw: psycopg.Connection) -> bool:
     return False
 
 
-def _controls_transactions(statement: Query) -> bool:
-    """Whether a statement is about transactions itself, so that a savepoint around it would undo it."""
-    text = statement if isinstance(statement, str) else statement.as_string()
-    return _COMMENTS.sub("", text[:2_000]).lstrip()[:20].upper().startswith(_CONTROL)
-
-
 def _close(raw: psycopg.Connection, pid: int) -> None:
     if pid == os.getpid():  # a forked child must leave its parent's connection alone
         raw.close()
-
-
-@contextmanager
-def _translated() -> Generator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        raise translate(error) from error

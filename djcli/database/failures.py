@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import psycopg
 
@@ -17,6 +18,7 @@ from djcli.errors import (
     MissingTableError,
     QueryError,
     QuerySyntaxError,
+    ServerError,
     UnknownAttributeError,
 )
 from djcli.names import display_name
@@ -54,15 +56,33 @@ def translate(error: psycopg.Error) -> DataJointError:
             return UnknownAttributeError(f"{primary} (if the table was changed, see: djcli diff)")
         case "42501":
             return AccessError(f"{primary}; ask the database's owner for the privilege")
+        case "53100":
+            return ServerError(
+                f"the database's disk is full: {primary}; free some space and run it again, finished work is kept"
+            )
         case "42601" | "42883" | "42804" | "42P10" | "42803" | "42702":
             return QuerySyntaxError(f"the database cannot read this SQL: {primary}")
         case _:
             return QueryError(primary + (f" ({detail})" if detail else ""))
 
 
+@contextmanager
+def translated() -> Generator[None]:
+    """Turn what the driver raises inside into our errors."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
 def is_retriable(error: BaseException) -> bool:
     """Whether the transaction that ended in this error may succeed when tried again."""
     return is_conflict(error) or any(isinstance(cause, LostConnectionError) for cause in _causes(error))
+
+
+def is_servers(error: BaseException) -> bool:
+    """Whether the server is at fault, so that nothing else will succeed either until somebody sees to it."""
+    return any(isinstance(cause, ServerError) for cause in _causes(error))
 
 
 def is_conflict(error: BaseException) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from djcli.catalog.graph import Edge, Graph
 from djcli.definition.model import TableId, TableModel
 from djcli.diagram.style import Kind
-from djcli.names import Tier, display_name, split_table_name
+from djcli.names import Tier, counted, display_name, split_table_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _table_node(graph: Graph, table: TableId, tooltip: Callable[[TableModel], st
 
 
 def _schema_node(schema: str, title: str, tables: list[TableId], whole: bool) -> Node:
-    count = f"{len(tables)} {'more ' if not whole else ''}table{'s' if len(tables) > 1 else ''}"
+    count = counted(len(tables), "table" if whole else "more table")
     names = "\n".join(display_name(table.name) for table in tables)
     return Node(_key(schema), f"{title}\n({count})" if whole else f"({count})", None, tooltip=names)
 

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from djcli.catalog.graph import Graph
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError
+from djcli.tables.instance import Instance
 
 
 @runtime_checkable
@@ -49,3 +50,9 @@ def find_source(source: object) -> DiagramSource:
     raise DataJointError(
         f"cannot draw a diagram of {source!r}: pass a schema, a table or a module with a schema"
     )
+
+
+def instance_of(source: object) -> Instance | None:
+    """Return the database that a source is in; None for one that stands for no tables of a database."""
+    found = getattr(source, "instance", None)
+    return found if isinstance(found, Instance) else None

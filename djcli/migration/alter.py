@@ -17,11 +17,6 @@ from djcli.tables.table import Table
 logger = logging.getLogger("djcli")
 
 
-def alter_table(instance: Instance, cls: type[Table], prompt: bool | None = None) -> Plan:
-    """Make a table in the database what its class declares; see `alter_tables`."""
-    return alter_tables(instance, [cls], prompt)
-
-
 def alter_tables(instance: Instance, classes: Sequence[type[Table]], prompt: bool | None = None) -> Plan:
     """Make tables in the database what their classes declare, in one transaction.
 

@@ -16,8 +16,7 @@ from djcli.migration.lookups import write_rows
 from djcli.migration.plan import Options, Plan
 from djcli.migration.planner import make_plan
 from djcli.migration.steps import Step
-from djcli.migration.words import counted
-from djcli.names import display_name
+from djcli.names import counted, display_name
 from djcli.sql import alter
 from djcli.sql.ddl import statement
 from djcli.tables.declare import DECLARATION_LOCK
@@ -92,28 +91,49 @@ def apply(
     try:
         with connection.transaction:
             _take_turn(connection, wait, tell)
-            _lock(connection, shown.altered, waiting_for)
+            _lock(connection, shown.altered, waiting_for, wait, tell)
             plan = make_plan(instance, classes, options)
             _check_same(shown, plan, allow_destructive=allow_destructive)
             _carry_out(connection, plan)
     except DataJointError as error:
         if _state(error) == _LOCK_NOT_AVAILABLE:
-            raise DataJointError(_who_uses(connection, waiting_for, wait)) from error
+            raise DataJointError(_who_uses(connection, waiting_for, wait)) from None  # which says no more
         raise
     finally:
         instance.forget()
     return plan
 
 
-def _lock(connection: Connection, tables: Sequence[TableId], waiting_for: list[TableId]) -> None:
-    """Keep others out of tables, noting which one is waited for."""
+def _lock(
+    connection: Connection,
+    tables: Sequence[TableId],
+    waiting_for: list[TableId],
+    wait: float,
+    tell: Callable[[str], None] | None,
+) -> None:
+    """Keep others out of tables: of all at once, or one by one, noting which is waited for and telling so."""
+    if not tables or _try_lock(connection, tables):
+        return
     for table in tables:
         waiting_for[:] = [table]
-        try:
+        if not _try_lock(connection, [table]):
+            if tell is not None and wait > 0:
+                tell(f"{_user_of(connection, table)}; waiting up to {wait:g} s")
             connection.execute(alter.lock_tables([table]))
-        except MissingTableError as error:
-            raise DataJointError(_CHANGED) from error
     waiting_for.clear()
+
+
+def _try_lock(connection: Connection, tables: Sequence[TableId]) -> bool:
+    """Keep others out of tables, if none uses them now; tell whether that was so."""
+    try:
+        connection.execute(alter.lock_tables(tables, wait=False))
+    except MissingTableError as error:
+        raise DataJointError(_CHANGED) from error
+    except DataJointError as error:
+        if _state(error) != _LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    return True
 
 
 def check(plan: Plan, *, allow_destructive: bool) -> None:
@@ -213,20 +233,22 @@ def _take_turn(connection: Connection, wait: float, tell: Callable[[str], None] 
         raise DataJointError(
             f"another apply is running ({holder}), and it was not done after {wait:g} s; nothing was changed: "
             "try again later, or wait longer with --wait SECONDS"
-        ) from error
+        ) from None  # which says no more
 
 
 def _who_uses(connection: Connection, tables: Sequence[TableId], wait: float) -> str:
-    names = ", ".join(f"{table.schema}.{display_name(table.name)}" for table in tables) or "a table"
-    holder = ""
-    if tables:
-        regclass = sql.Literal(sql.Identifier(*tables[0]).as_string())
-        condition = statement("l.locktype = 'relation' AND l.relation = to_regclass({})", regclass)
-        holder = f" by {_holder(connection, condition)}"
+    told = _user_of(connection, tables[0]) if tables else "a table is in use"
     return (
-        f"{names} is in use{holder}, and was not free after {wait:g} s; nothing was changed: "
+        f"{told}, and was not free after {wait:g} s; nothing was changed: "
         "try again when it is, or wait longer with --wait SECONDS"
     )
+
+
+def _user_of(connection: Connection, table: TableId) -> str:
+    """Say that a table is in use, and by whom."""
+    regclass = sql.Literal(sql.Identifier(*table).as_string())
+    condition = statement("l.locktype = 'relation' AND l.relation = to_regclass({})", regclass)
+    return f"{table.schema}.{display_name(table.name)} is in use by {_holder(connection, condition)}"
 
 
 def _holder(connection: Connection, condition: sql.Composable) -> str:

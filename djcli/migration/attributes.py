@@ -65,19 +65,20 @@ class EnumLabelsChanged(AttributeChange):
     @property
     def added(self) -> tuple[str, ...]:
         """The labels that the database lacks."""
-        return tuple(label for label in self.after.labels if label not in self.before.labels)
+        return _lacking(self.before, self.after)
 
     @property
     def removed(self) -> tuple[str, ...]:
         """The labels that only the database has."""
-        return tuple(label for label in self.before.labels if label not in self.after.labels)
+        return _lacking(self.after, self.before)
 
     def describe(self) -> str:
         """Return one line for people."""
         words = [f"{label!r} added" for label in self.added]
         words += [f"{label!r} removed" for label in self.removed]
-        if not words:
-            words = [f"reordered to {self.after.text}"]
+        kept = [label for label in self.before.labels if label in self.after.labels]
+        if kept != [label for label in self.after.labels if label in self.before.labels]:
+            words.append(f"reordered to {self.after.text}")
         return f"attribute {self.attribute}: enum labels {', '.join(words)}"
 
     def details(self) -> Mapping[str, object]:
@@ -87,6 +88,11 @@ class EnumLabelsChanged(AttributeChange):
             "before": list(self.before.labels),
             "after": list(self.after.labels),
         }
+
+
+def _lacking(one: AttributeType, other: AttributeType) -> tuple[str, ...]:
+    """Return the labels of the other enum that the first lacks."""
+    return tuple(label for label in other.labels if label not in one.labels)
 
 
 @dataclass(frozen=True)

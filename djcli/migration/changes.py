@@ -13,8 +13,8 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from djcli.definition.model import ForeignKey, Index, TableId, TableModel
-from djcli.migration.words import counted, foreign_key_text, index_text, json_value, name_list
-from djcli.names import Tier, display_name
+from djcli.migration.words import foreign_key_text, index_text, json_value, name_list
+from djcli.names import Tier, counted, display_name
 
 _HEAD = ("id", "name", "model")
 """Fields that tell which schema or table it is."""
@@ -55,6 +55,18 @@ class Change:
     def describe(self) -> str:
         """Return one line for people, without mark and table."""
         raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """The name, as one writes it, of the table or schema it is about."""
+        if self.table is None:
+            return f"schema {self.schema}"
+        return f"{self.table.schema}.{display_name(self.table.name)}"
+
+    def done(self) -> str:
+        """Return one line on what was done to remove the difference."""
+        verb = {"+": "added to", "-": "removed from"}.get(self.mark, "altered")
+        return f"{verb} {self.title}: {self.describe()}"
 
     def details(self) -> Mapping[str, object]:
         """Return what `as_json` tells besides kind, mark and table: the fields of the change."""
@@ -98,6 +110,10 @@ class SchemaMissing(Change):
         """Return one line for people."""
         return "the schema does not exist yet"
 
+    def done(self) -> str:
+        """Return one line on what was done."""
+        return f"created {self.title}"
+
 
 @dataclass(frozen=True)
 class SchemaExtra(SchemaMissing):
@@ -131,6 +147,10 @@ class TableMissing(Change):
         """Return one line for people."""
         return "the table does not exist yet"
 
+    def done(self) -> str:
+        """Return one line on what was done."""
+        return f"declared {self.title}"
+
 
 @dataclass(frozen=True)
 class TableChange(Change):
@@ -158,6 +178,10 @@ class TableExtra(TableChange):
     def describe(self) -> str:
         """Return one line for people."""
         return "the table is only in the database"
+
+    def done(self) -> str:
+        """Return one line on what was done."""
+        return f"dropped {self.title}"
 
 
 @dataclass(frozen=True)
@@ -190,6 +214,10 @@ class TableRecomputed(TableChange):
     def describe(self) -> str:
         """Return one line for people."""
         return f"dropped and declared anew: {counted(self.rows, 'row')} to compute again"
+
+    def done(self) -> str:
+        """Return one line on what was done."""
+        return f"dropped and declared {self.title}: {counted(self.rows, 'row')} to compute again"
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from json import dumps
 from typing import Any
@@ -14,9 +14,10 @@ from psycopg import sql
 
 from djcli.codecs.plain import unwrap
 from djcli.database.connection import Connection
+from djcli.definition.model import TableId
 from djcli.migration.plan import Plan
 from djcli.names import Tier
-from djcli.sql.ddl import statement
+from djcli.sql.ddl import script, statement
 from djcli.version import __version__
 
 HISTORY_TABLE = Tier.HIDDEN.value + "djcli_history"
@@ -47,7 +48,7 @@ _TABLES = sql.SQL(
     "SELECT schemaname FROM pg_catalog.pg_tables WHERE schemaname = ANY(%(schemas)s) AND tablename = %(name)s"
 )
 
-_READ = "SELECT id, applied, role, user_name, host, version, changes, statements FROM {}"
+_READ = "SELECT {} AS schema, id, applied, role, user_name, host, version, changes, statements FROM {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Applied:
     version
         The version of djcli.
     changes
-        What it changed in the schema, in the form of `Plan.as_json`.
+        What it changed in the schema, in the form of `Plan.as_json`, with ``done``: what was done, in one line.
     statements
         All statements that it ran, those in other schemas too.
     """
@@ -79,6 +80,11 @@ class Applied:
     version: str
     changes: Sequence[Mapping[str, Any]]
     statements: Sequence[str]
+
+    def about(self, tables: Collection[TableId]) -> Applied:
+        """Return the entry with the changes of these tables only."""
+        names = {table.name for table in tables if table.schema == self.schema}
+        return replace(self, changes=[each for each in self.changes if each["table"] in names])
 
     def as_json(self) -> dict[str, object]:
         """Return the entry as a value of JSON."""
@@ -101,13 +107,15 @@ def record(connection: Connection, plan: Plan) -> None:
         schema
         for (schema,) in connection.rows(_TABLES, {"schemas": list(plan.schemas), "name": HISTORY_TABLE})
     }
+    statements: list[sql.Composed] = []
     for schema in plan.schemas:
         table = sql.Identifier(schema, HISTORY_TABLE)
-        changes = [each.as_json() for each in plan.work if each.change.schema == schema]
+        work = (each for each in plan.work if each.change.schema == schema)
+        changes = [{**each.as_json(), "done": each.change.done()} for each in work]
         told = dumps(changes, default=_plain).replace("\\u0000", "")
         if schema not in there:  # IF NOT EXISTS would ask for the right to create it all the same
-            connection.execute(statement(_CREATE, table))
-        connection.execute(
+            statements.append(statement(_CREATE, table))
+        statements.append(
             statement(
                 _INSERT,
                 table,
@@ -118,6 +126,8 @@ def record(connection: Connection, plan: Plan) -> None:
                 sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(map(sql.Literal, plan.statements))),
             )
         )
+    if statements:
+        connection.execute(script(statements))
 
 
 def _user() -> str:
@@ -134,7 +144,7 @@ def _plain(value: object) -> object:
     return str(plain)
 
 
-def read_history(connection: Connection, schemas: Iterable[str]) -> list[Applied]:
+def read_history(connection: Connection, schemas: Iterable[str], limit: int | None = None) -> list[Applied]:
     """Return what was applied in schemas, the latest first.
 
     Parameters
@@ -143,9 +153,15 @@ def read_history(connection: Connection, schemas: Iterable[str]) -> list[Applied
         The database.
     schemas
         The schemas; those in which nothing was applied, or that the role may not read, are passed over.
+    limit
+        At most so many entries; by default all.
     """
-    found: list[Applied] = []
-    for (schema,) in connection.rows(_FIND, {"schemas": sorted(set(schemas))}):
-        rows = connection.rows(statement(_READ, sql.Identifier(schema, HISTORY_TABLE)))
-        found += [Applied(schema, *row) for row in rows]
-    return sorted(found, key=lambda entry: (entry.applied, entry.number), reverse=True)
+    reads = [
+        statement(_READ, sql.Literal(schema), sql.Identifier(schema, HISTORY_TABLE))
+        for (schema,) in connection.rows(_FIND, {"schemas": sorted(set(schemas))})
+    ]
+    if not reads:
+        return []
+    latest = statement("\nORDER BY applied DESC, id DESC LIMIT {}", sql.Literal(limit))
+    rows = connection.rows(sql.SQL("\nUNION ALL ").join(reads) + latest)
+    return [Applied(*row) for row in rows]

@@ -14,8 +14,7 @@ from djcli.errors import DataJointError
 from djcli.migration.changes import TableChange
 from djcli.migration.future import Row, comparable, literal
 from djcli.migration.target import Target
-from djcli.migration.words import counted
-from djcli.names import Tier
+from djcli.names import Tier, counted
 from djcli.sql.alter import column_type, same_column
 from djcli.sql.ddl import primary_key, statement
 from djcli.tables.insert import encode_rows
@@ -53,6 +52,10 @@ class LookupRowsMissing(LookupChange):
         """Return what it is in one line."""
         return f"{counted(len(self.keys), 'row')} of contents missing: {self.shown()}"
 
+    def done(self) -> str:
+        """Return what was done in one line."""
+        return f"inserted {counted(len(self.keys), 'row')} into {self.title}"
+
 
 @dataclass(frozen=True)
 class LookupRowsChanged(LookupChange):
@@ -63,6 +66,10 @@ class LookupRowsChanged(LookupChange):
     def describe(self) -> str:
         """Return what it is in one line."""
         return f"{counted(len(self.keys), 'row')} unlike the contents: {self.shown()}"
+
+    def done(self) -> str:
+        """Return what was done in one line."""
+        return f"updated {counted(len(self.keys), 'row')} of {self.title}"
 
 
 @dataclass(frozen=True)
@@ -134,23 +141,30 @@ def key_of(model: TableModel, row: Row) -> Key:
 
 
 def compare_lookups(connection: Connection, target: Target, contents: Contents) -> Lookups:
-    """Compare the contents of lookup tables with their rows, inside the database.
+    """Compare the contents of lookup tables with their rows, inside the database, all in one round trip.
 
     Where the key itself changes, nothing is said of rows, but all contents are written.
     """
     found = Lookups()
+    present: list[_Comparison] = []
     for table, rows in contents.items():
         model = target.tables[table]
-        numbered = list(enumerate(rows, start=1))
         kept = _kept_attributes(target, table)
         if target.before(table) is None:
             found.changes.append(LookupRowsMissing(table, tuple(key_of(model, row) for row in rows)))
-            found.writes[table] = numbered
+            found.writes[table] = _numbered(rows)
         elif not kept.issuperset(model.primary_key):
-            found.writes[table] = numbered
+            found.writes[table] = _numbered(rows)
         else:
-            _compare_rows(connection, target, model, kept, rows, found)
+            present.append(_Comparison(target, model, kept, rows))
+    answers = iter(connection.rows_of_each([query for each in present for query in each.queries]))
+    for each in present:
+        each.conclude([next(answers) for _ in each.queries], found)
     return found
+
+
+def _numbered(rows: Sequence[Row]) -> list[tuple[int, Row]]:
+    return list(enumerate(rows, start=1))
 
 
 def _kept_attributes(target: Target, table: TableId) -> set[str]:
@@ -163,31 +177,39 @@ def _kept_attributes(target: Target, table: TableId) -> set[str]:
     }
 
 
-def _compare_rows(
-    connection: Connection,
-    target: Target,
-    model: TableModel,
-    kept: set[str],
-    rows: Sequence[Row],
-    found: Lookups,
-) -> None:
-    table = _Present(target, model)
-    missing: list[int] = []
-    changed: list[int] = []
-    for names, numbers in _uniform(rows):
-        for number, absent in connection.rows(table.differing(names, kept, rows, numbers)):
-            (missing if absent else changed).append(number)
-    extra = connection.rows(table.extra(rows))
-    for kind, numbers in ((LookupRowsMissing, missing), (LookupRowsChanged, changed)):
-        if numbers:
-            keys = tuple(key_of(model, rows[number - 1]) for number in sorted(numbers))
-            found.changes.append(kind(model.id, keys))
-    if extra:
-        found.changes.append(LookupRowsExtra(model.id, tuple(map(tuple, extra))))
-    pending = any(name not in kept for row in rows for name in row)
-    numbers = range(1, len(rows) + 1) if pending else sorted([*missing, *changed])
-    if numbers:
-        found.writes[model.id] = [(number, rows[number - 1]) for number in numbers]
+class _Comparison:
+    """The contents of a lookup table that is there, against its rows.
+
+    Attributes
+    ----------
+    queries
+        What to ask the database: which rows of contents are missing or differ; last, which rows are extra.
+    """
+
+    def __init__(self, target: Target, model: TableModel, kept: set[str], rows: Sequence[Row]) -> None:
+        table = _Present(target, model)
+        self.queries = [table.differing(names, kept, rows, numbers) for names, numbers in _uniform(rows)]
+        self.queries.append(table.extra(rows))
+        self._model = model
+        self._kept = kept
+        self._rows = rows
+
+    def conclude(self, answers: Sequence[Sequence[tuple[Any, ...]]], found: Lookups) -> None:
+        """Note the differences, and the rows to write."""
+        model, rows = self._model, self._rows
+        *differing, extra = answers
+        unlike: list[tuple[int, bool]] = sorted((row[0], row[1]) for answer in differing for row in answer)
+        for kind, is_absent in ((LookupRowsMissing, True), (LookupRowsChanged, False)):
+            keys = tuple(key_of(model, rows[number - 1]) for number, absent in unlike if absent is is_absent)
+            if keys:
+                found.changes.append(kind(model.id, keys))
+        if extra:
+            found.changes.append(LookupRowsExtra(model.id, tuple(map(tuple, extra))))
+        pending = any(name not in self._kept for row in rows for name in row)
+        numbered = _numbered(rows)
+        writes = numbered if pending else [numbered[number - 1] for number, _ in unlike]
+        if writes:
+            found.writes[model.id] = writes
 
 
 def _uniform(rows: Sequence[Row]) -> Iterator[tuple[tuple[str, ...], list[int]]]:

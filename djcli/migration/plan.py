@@ -19,7 +19,8 @@ class Options:
     Attributes
     ----------
     whole_schemas
-        Whether tables that only the database has count; not when a selection of tables is compared.
+        Whether tables that only the database has count; not when a selection of tables is compared, but for
+        one of schemas.
     keep_extra
         Whether such tables are left out all the same.
     renames

@@ -14,7 +14,7 @@ from djcli.catalog.introspect import load
 from djcli.database.connection import Connection
 from djcli.definition.model import TableId, TableModel
 from djcli.errors import DataJointError
-from djcli.migration.alteration import alterations
+from djcli.migration.alteration import Alteration, alterations
 from djcli.migration.changes import (
     Change,
     SchemaExtra,
@@ -162,7 +162,7 @@ class _Attempt:
 
     def _extra_schemas(self) -> list[Change]:
         """Return notes on schemas that were declared by djcli and that no class is in any more."""
-        if not self.planner.options.whole_schemas:
+        if not self.planner.options.whole_schemas or self.planner.known.keys() - self.planner.classes.keys():
             return []
         known = {table.schema for table in self.planner.instance.classes} | set(self.planner.asked)
         return [SchemaExtra(name) for (name,) in self.connection.rows(_OUR_SCHEMAS) if name not in known]
@@ -190,9 +190,9 @@ class _Attempt:
         waiting = [master_of(table)]
         while waiting:
             each = waiting.pop()
-            if each in found or each not in self.view.tables:
+            if each in found or each not in self.view.tables or each in self.target.gone:
                 continue
-            if not root_tier(each).is_auto or each not in self.planner.known or each in self.target.gone:
+            if not root_tier(each).is_auto or each not in self.planner.known:
                 return set()
             found.add(each)
             waiting += [model.id for model, _ in self.view.children(each)]
@@ -213,12 +213,13 @@ class _Attempt:
             )
             for change, verdict in zip(self.changes, self.verdicts, strict=True)
         ]
-        steps = make_steps(self.target, self.lookups, self._stale_enums())
-        return Plan(tuple(planned), tuple(steps), self._altered(), dict(offer))
+        changed = alterations(self.target)
+        steps = make_steps(self.target, changed, self.lookups, self._stale_enums())
+        return Plan(tuple(planned), tuple(steps), self._altered(changed), dict(offer))
 
-    def _altered(self) -> tuple[TableId, ...]:
+    def _altered(self, changed: Sequence[Alteration]) -> tuple[TableId, ...]:
         """Return the present names of the tables that others must not use meanwhile."""
-        tables = [each.id for each in alterations(self.target)]
+        tables = [each.id for each in changed]
         tables += [table for table in self.target.gone if table in self.view.tables]
         tables += self.view.present_tables
         return tuple(dict.fromkeys(self.view.present(table) for table in tables))

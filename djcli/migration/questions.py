@@ -16,13 +16,18 @@ from djcli.definition.model import ForeignKey, TableId
 from djcli.errors import QueryError
 from djcli.migration.future import Future, all_known, comparable
 from djcli.migration.target import find_attribute
+from djcli.names import counted
 from djcli.sql.alter import can_be_compared_back, converted, text_length
 from djcli.sql.ddl import statement
 
 SMALL = 16 * 1024 * 1024
 """A table of fewer bytes is counted; of a larger one the planner's estimate is taken, unless asked otherwise."""
 
-_SIZE = sql.SQL("SELECT pg_relation_size(to_regclass({}))")
+_SIZES = sql.SQL("""
+SELECT n.nspname, c.relname, pg_relation_size(c.oid)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname = ANY(%(schemas)s)
+""")
 _VIEWS = sql.SQL("""
 SELECT DISTINCT n.nspname, c.relname, a.attname, vn.nspname || '.' || v.relname
 FROM pg_catalog.pg_depend d
@@ -46,7 +51,7 @@ class Count:
 
     def __str__(self) -> str:
         """Return ``12 rows`` or ``about 9,800,000 rows``."""
-        rows = f"{self.number:,} row" + ("" if self.number == 1 else "s")
+        rows = counted(self.number, "row")
         return f"about {rows}" if self.estimated else rows
 
 
@@ -69,6 +74,7 @@ class Questions:
         self.target = future.target
         self._exact = exact
         self._counts: dict[TableId, Count] = {}
+        self._sizes: dict[TableId, int] = {}
         self._views: dict[tuple[str, str, str | None], list[str]] | None = None
 
     # ---- numbers ------------------------------------------------------------------------------------
@@ -81,11 +87,17 @@ class Questions:
 
     def _count(self, table: TableId) -> Count:
         present = self.target.view.present(table)
-        if not self._exact:
-            [(size,)] = self.connection.rows(_SIZE.format(sql.Literal(sql.Identifier(*present).as_string())))
-            if size > SMALL:
-                return Count(self._estimate(present), estimated=True)
+        if not self._exact and self._size(present) > SMALL:
+            return Count(self._estimate(present), estimated=True)
         return Count(count_rows(self.connection, [present])[present])
+
+    def _size(self, present: TableId) -> int:
+        """Return how many bytes a table has; all are asked for at once."""
+        if present not in self._sizes:
+            schemas = sorted({table.schema for table in self.target.view.catalog.tables} | {present.schema})
+            rows = self.connection.rows(_SIZES, {"schemas": schemas})
+            self._sizes = {TableId(schema, name): size for schema, name, size in rows}
+        return self._sizes.get(present, 0)
 
     def _estimate(self, present: TableId) -> int:
         """Return what the planner thinks; it takes into account how the table grew since it was analysed."""
@@ -147,7 +159,10 @@ class Questions:
             return None if row is None else f"value {shown(row[0])} is no label of {new.type.text}"
         length = text_length(new.type)
         if length is not None:
-            query = sql.SQL("SELECT {0}::text FROM {1} WHERE length({0}::text) > {2}")
+            # counting characters takes long; that of bytes, of which there are no fewer, is known
+            query = sql.SQL(
+                "SELECT {0}::text FROM {1} WHERE octet_length({0}::text) > {2} AND length({0}::text) > {2}"
+            )
             row = self._first(query.format(column, source, sql.Literal(length)))
             return None if row is None else f"value {shown(row[0])} is too long for {new.type.text}"
         query = statement("SELECT count({}) FROM {}", converted(column, old.type, new.type), source)

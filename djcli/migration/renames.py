@@ -182,18 +182,28 @@ def candidates(changes: Sequence[Change], view: View) -> dict[Change, str]:
         for change in (gone, new):
             hints.setdefault(change, []).append(rename)
 
+    added: dict[TableId, list[AttributeAdded]] = {}
+    for change in changes:
+        if isinstance(change, AttributeAdded) and not change.attribute.name.startswith("_"):
+            added.setdefault(change.id, []).append(change)
+    missing = [change for change in changes if isinstance(change, TableMissing)]
+    pairs = {
+        (gone.id, gone.attribute.name, new.attribute.name): (gone, new)
+        for gone in changes
+        if isinstance(gone, AttributeRemoved)
+        for new in added.get(gone.id, ())
+        if gone.attribute.type == new.attribute.type
+    }
+    for (table, before, after), (gone, new) in pairs.items():
+        keys = view.tables[table].foreign_keys
+        # what is inherited follows when it is renamed above
+        if not any((key.parent, before, after) in pairs and (before, before) in key.columns for key in keys):
+            offer(gone, new, f"{display_name(table.name)}.{before}={after}")
     for gone in changes:
-        for new in changes:
-            if isinstance(gone, AttributeRemoved) and isinstance(new, AttributeAdded) and gone.id == new.id:
-                before, after = gone.attribute, new.attribute
-                if before.type == after.type and not after.name.startswith("_"):
-                    offer(gone, new, f"{display_name(gone.id.name)}.{before.name}={after.name}")
-            elif (
-                isinstance(gone, TableExtra)
-                and isinstance(new, TableMissing)
-                and _alike(view.tables[gone.id], new.model)
-            ):
-                offer(gone, new, f"{display_name(gone.id.name)}={display_name(new.model.id.name)}")
+        if isinstance(gone, TableExtra):
+            for table in missing:
+                if _alike(view.tables[gone.id], table.model):
+                    offer(gone, table, f"{display_name(gone.id.name)}={display_name(table.model.id.name)}")
     return {
         change: "if it was renamed, keep the data with " + " or ".join(f"--rename {text}" for text in texts)
         for change, texts in hints.items()

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from djcli.migration.plan import Plan, PlannedChange
 from djcli.migration.risk import Risk
-from djcli.migration.words import counted
-from djcli.names import display_name
+from djcli.names import counted
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -18,7 +17,7 @@ def lines(plan: Plan) -> Iterator[str]:
     """
     groups: dict[str, list[PlannedChange]] = {}
     for each in plan.changes:
-        groups.setdefault(title(each), []).append(each)
+        groups.setdefault(each.change.title, []).append(each)
     for name, members in groups.items():
         if len(members) == 1:
             yield from _told(members[0], "", f"{name}: ")
@@ -39,14 +38,6 @@ def _told(planned: PlannedChange, indent: str, name: str) -> Iterator[str]:
     yield f"{indent}{planned.change.mark} {name}{planned.change.describe()}{_verdict(planned)}"
     if planned.hint:
         yield f"{indent}    {planned.hint}"
-
-
-def title(planned: PlannedChange) -> str:
-    """Return the name, as one writes it, of the table or schema that a change is about."""
-    table = planned.change.table
-    if table is None:
-        return f"schema {planned.change.schema}"
-    return f"{table.schema}.{display_name(table.name)}"
 
 
 def summary(plan: Plan) -> str:
@@ -73,7 +64,7 @@ def script_text(plan: Plan) -> Iterable[str]:
     for each in plan.work:
         if each.risk is not Risk.SAFE:
             reason = " ".join(each.verdict.reason.split())
-            yield f"-- {each.risk.value}: {title(each)}: {' '.join(each.change.describe().split())}: {reason}"
+            yield f"-- {each.risk.value}: {each.change.title}: {' '.join(each.change.describe().split())}: {reason}"
     if plan.steps:
         yield "BEGIN;"
         for statement in plan.statements:

@@ -14,7 +14,7 @@ from psycopg import sql
 from djcli.definition.attribute import Attribute
 from djcli.definition.model import TableId, TableModel
 from djcli.definition.types import column_comment
-from djcli.migration.alteration import Alteration, alterations
+from djcli.migration.alteration import Alteration
 from djcli.migration.compare import squeezed
 from djcli.migration.future import Row
 from djcli.migration.lookups import Lookups, write_rows
@@ -51,9 +51,22 @@ class Step:
         return ddl.statement_text(self.statement)
 
 
-def make_steps(target: Target, lookups: Lookups, stale_enums: Iterable[EnumId]) -> list[Step]:
-    """Return the steps that lead to the target; enum types that nothing uses any more are dropped."""
-    changed = alterations(target)
+def make_steps(
+    target: Target, changed: Sequence[Alteration], lookups: Lookups, stale_enums: Iterable[EnumId]
+) -> list[Step]:
+    """Return the steps that lead to the target.
+
+    Parameters
+    ----------
+    target
+        What the database is to be.
+    changed
+        What is to be done to the tables that stay.
+    lookups
+        The rows to write.
+    stale_enums
+        Enum types that nothing uses any more.
+    """
     return [
         *_schemas_and_enums(target),
         *_renames(target),

@@ -9,11 +9,6 @@ from djcli.definition.attribute import Attribute, AttributeType, Default
 from djcli.definition.model import ForeignKey, Index
 
 
-def counted(number: int, noun: str) -> str:
-    """Return ``1 row``, ``2 rows``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def name_list(names: Iterable[str]) -> str:
     """Return names in parentheses."""
     return f"({', '.join(names)})"

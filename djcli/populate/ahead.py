@@ -9,7 +9,7 @@ in the same snapshot.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,16 +22,20 @@ from djcli.algebra import nodes as n
 from djcli.algebra.heading import Heading
 from djcli.algebra.relation import Node
 from djcli.codecs.scalars import NO_MATCH, comparison_value
-from djcli.definition.model import TableId
+from djcli.definition.types import AttributeType
 from djcli.populate.result import Key
+from djcli.sql.arrays import array
 from djcli.sql.compile import comparison_type
-from djcli.sql.statement import Statement, type_sql
+from djcli.sql.statement import Statement, parameters, type_sql
 
 WINDOW_BYTES = 16 * 2**20
 """How many bytes of rows are fetched ahead for one statement."""
 
 _PLACEHOLDER = re.compile(r"(?<!%)((?:%%)*)%\((\w+)\)s")
-_MAX_PLANS = 64
+_MAX_STATEMENTS = 64
+_MAX_OTHERS = 4
+"""How many sets of literals a statement is fetched ahead for; more means that they change with the key."""
+
 _SAMPLE = 16
 
 Row = tuple[Any, ...]
@@ -64,14 +68,14 @@ def _condition_slots(condition: c.Condition) -> tuple[str | None, ...]:
             return (None,) * condition.n_slots
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Plan:
-    """One statement as it is asked by key after key.
+    """One statement as it is asked by key after key, with the same literals.
 
     Attributes
     ----------
-    tables
-        The tables that it reads.
+    slots
+        The parameters that are the key's values, each with the attribute.
     uses
         How often it was asked.
     key_bytes
@@ -82,11 +86,76 @@ class Plan:
         Whether it cannot be run for many keys at once.
     """
 
-    tables: frozenset[TableId]
+    slots: tuple[Slot, ...]
     uses: int = 0
     key_bytes: float | None = None
     rows: dict[int, list[Row]] = field(default_factory=dict[int, list[Row]])
     fails: bool = False
+
+
+class Asked:
+    """A statement that makes ask, whatever the values.
+
+    Attributes
+    ----------
+    names
+        For each slot the attribute that it is equated with, if it is one of the key's.
+    whole
+        The plan for the case that each slot has the running key's value; None for a statement without.
+    others
+        The plans where only some slots have, by these slots and the values of the others.
+    copies
+        Whether rows hold objects that the user could change.
+    """
+
+    __slots__ = ("copies", "names", "others", "statement", "whole")
+
+    def __init__(self, node: Node, statement: Statement, heading: Heading) -> None:
+        names = slot_names(node)
+        self.statement = statement
+        self.names = tuple(name if name is not None and name in heading else None for name in names)
+        self.copies = any(column.type.name in ("json", "computed", "native") for column in statement.columns)
+        is_whole = bool(names) and None not in self.names
+        self.whole = Plan(_slots(self.names)) if is_whole else None
+        self.others: dict[object, Plan] = {}
+
+    def plan_of(self, own: Mapping[str, object], values: Sequence[object]) -> Plan | None:
+        """Return the plan for a key's encoded values and those of the slots.
+
+        None where no slot has the key's value, or where the other values are new with every key.
+        """
+        if self.whole is not None:
+            for (_, name), value in zip(self.whole.slots, values, strict=True):
+                if own[name] is not value and not _same(own[name], value):
+                    break
+            else:
+                return self.whole
+        names = tuple(
+            name if name is not None and _same(own[name], value) else None
+            for name, value in zip(self.names, values, strict=True)
+        )
+        # 1, 1.0 and True are equal as dict keys, but not as parameters
+        signature = tuple(
+            (type(value), value) if name is None else name for name, value in zip(names, values, strict=True)
+        )
+        if not any(names):
+            return None
+        try:
+            plan = self.others.get(signature)
+        except TypeError:  # a list among the values
+            return None
+        if plan is None and len(self.others) < _MAX_OTHERS:
+            plan = self.others[signature] = Plan(_slots(names))
+        return plan
+
+    def forget_rows(self) -> None:
+        """Forget what was fetched, but not what was learnt."""
+        for plan in (*self.others.values(), *([self.whole] if self.whole is not None else ())):
+            plan.rows.clear()
+
+
+def _slots(names: Iterable[str | None]) -> tuple[Slot, ...]:
+    return tuple((f"p{place}", name) for place, name in enumerate(names) if name is not None)
 
 
 class ReadAhead:
@@ -102,28 +171,32 @@ class ReadAhead:
         self.heading = heading
         self.keys: list[Key] = []
         self.encoded: list[dict[str, object]] = []
-        self.plans: dict[object, Plan] = {}
-        self.constants: dict[object, tuple[frozenset[TableId], list[Row]]] = {}
+        self._asked: dict[tuple[Statement, tuple[object, ...]], Asked] = {}
+        self._constants: dict[object, list[Row]] = {}
+        self._arrays: dict[tuple[str, int, int], object] = {}
+        self._encoders = [(name, _encoder(heading[name].type)) for name in heading.names]
 
     def begin(self, keys: Sequence[Key]) -> None:
         """Start a batch: what was fetched belongs to an older snapshot."""
         self.keys = list(keys)
-        self.encoded = [{name: self._encode(name, value) for name, value in key.items()} for key in keys]
-        self.constants.clear()
-        for plan in self.plans.values():
-            plan.rows.clear()
+        self.encoded = [
+            {name: encode(key[name]) for name, encode in self._encoders if name in key} for key in keys
+        ]
+        self._arrays.clear()
+        self.forget_rows()
 
-    def _encode(self, name: str, value: object) -> object:
-        kind = self.heading[name].type
-        if value is None or not kind.column or kind.codec is not None:
-            return NO_MATCH
-        return comparison_value(kind.name, kind.column, kind.args, kind.labels, value)
+    def forget_rows(self) -> None:
+        """Forget what was fetched, because it may not be so any more."""
+        self._constants.clear()
+        for asked in self._asked.values():
+            asked.forget_rows()
 
     def fetch(
         self,
         node: Node,
         statement: Statement,
-        params: Mapping[str, object],
+        values: tuple[object, ...],
+        limits: Mapping[str, object],
         place: int,
         run: RunRows,
         run_guarded: Callable[[str, Mapping[str, object]], list[Row] | None],
@@ -134,8 +207,8 @@ class ReadAhead:
         ----------
         node
             The structure that the statement was compiled from.
-        statement, params
-            The statement and its parameters.
+        statement, values, limits
+            The statement, the values of its slots, and its limit and offset.
         place
             The running key's place in the batch.
         run
@@ -143,69 +216,42 @@ class ReadAhead:
         run_guarded
             Runs a statement under a savepoint; None when the database refuses it.
         """
-        key_slots, literals = self._match(node, params, place)
-        signature = (statement.text, key_slots, literals)
-        try:
-            hash(signature)
-        except TypeError:
-            return run(statement.text, params)
-        if not key_slots:
-            return self._constant(signature, node, statement, params, run)
-        plan = self._plan(signature, node)
-        plan.uses += 1
-        if place in plan.rows:
-            return _fresh(statement, plan.rows[place])
-        if plan.uses == 1 or plan.fails or place + 1 >= len(self.keys):
-            rows = run(statement.text, params)
-            self._measure(plan, rows, 1)
-            return rows
-        if not self._fetch_window(plan, statement, params, key_slots, place, run_guarded):
-            return run(statement.text, params)
-        return _fresh(statement, plan.rows[place])
-
-    def _match(
-        self, node: Node, params: Mapping[str, object], place: int
-    ) -> tuple[tuple[Slot, ...], tuple[tuple[str, object], ...]]:
-        """Part the parameters into those that are the key's values and the others."""
-        own = self.encoded[place]
-        names = slot_names(node)
-        slots: list[Slot] = []
-        literals: list[tuple[str, object]] = []
-        for param, value in params.items():
-            number = int(param[1:]) if param[1:].isdigit() else -1
-            name = names[number] if 0 <= number < len(names) else None
-            if name is not None and name in own and _same(own[name], value):
-                slots.append((param, name))
-            else:
-                # 1, 1.0 and True are equal as dict keys, but not as parameters
-                literals.append((param, (type(value), value)))
-        return tuple(slots), tuple(literals)
-
-    def _plan(self, signature: object, node: Node) -> Plan:
-        plan = self.plans.get(signature)
+        signature = (statement, tuple(limits.values()))
+        asked = self._asked.get(signature)
+        if asked is None:
+            if len(self._asked) >= _MAX_STATEMENTS:
+                self._asked.clear()
+            asked = self._asked[signature] = Asked(node, statement, self.heading)
+        plan = asked.plan_of(self.encoded[place], values)
         if plan is None:
-            if len(self.plans) >= _MAX_PLANS:
-                self.plans.clear()
-            plan = self.plans[signature] = Plan(node.tables)
-        return plan
+            return self._without_key(asked, values, limits, run)
+        plan.uses += 1
+        if place not in plan.rows:
+            params = {**parameters(values), **limits}
+            if plan.uses == 1 or plan.fails or place + 1 >= len(self.keys):
+                rows = run(statement.text, params)
+                self._measure(plan, rows, 1)
+                return rows
+            if not self._fetch_window(plan, statement, params, place, run_guarded):
+                return run(statement.text, params)
+        rows = plan.rows[place]
+        return deepcopy(rows) if asked.copies else list(rows)
 
-    def _constant(
-        self,
-        signature: object,
-        node: Node,
-        statement: Statement,
-        params: Mapping[str, object],
-        run: RunRows,
+    def _without_key(
+        self, asked: Asked, values: tuple[object, ...], limits: Mapping[str, object], run: RunRows
     ) -> list[Row]:
         """Remember for the batch what does not depend on the key."""
-        known = self.constants.get(signature)
-        if known is None:
-            rows = run(statement.text, params)
-            if _size(rows) > WINDOW_BYTES or len(self.constants) >= _MAX_PLANS:
+        signature = (asked, tuple((type(value), value) for value in values))
+        try:
+            rows = self._constants.get(signature)
+        except TypeError:  # a list among the values
+            return run(asked.statement.text, {**parameters(values), **limits})
+        if rows is None:
+            rows = run(asked.statement.text, {**parameters(values), **limits})
+            if _size(rows) > WINDOW_BYTES or len(self._constants) >= _MAX_STATEMENTS:
                 return rows
-            self.constants[signature] = (node.tables, rows)
-            return _fresh(statement, rows)
-        return _fresh(statement, known[1])
+            self._constants[signature] = rows
+        return deepcopy(rows) if asked.copies else list(rows)
 
     def _measure(self, plan: Plan, rows: list[Row], keys: int) -> None:
         size = _size(rows) / keys
@@ -216,28 +262,48 @@ class ReadAhead:
         plan: Plan,
         statement: Statement,
         params: Mapping[str, object],
-        key_slots: tuple[Slot, ...],
         place: int,
         run_guarded: Callable[[str, Mapping[str, object]], list[Row] | None],
     ) -> bool:
         size = max(1, int(WINDOW_BYTES / max(plan.key_bytes or 0.0, 64.0)))
-        window = range(place, min(place + size, len(self.keys)))
-        names = list(dict.fromkeys(name for _, name in key_slots))
-        text = _many_keys(statement.text, dict(key_slots), names, self.heading)
-        extra: dict[str, object] = {
-            f"k{i}": [self.encoded[at][name] for at in window] for i, name in enumerate(names)
-        }
-        slots = {param for param, _ in key_slots}
+        end = min(place + size, len(self.keys))
+        names = tuple(dict.fromkeys(name for _, name in plan.slots))
+        types = tuple(comparison_type(self.heading[name].type).as_string() for name in names)
+        text = _many_keys_text(statement.text, plan.slots, names, types)
+        slots = {param for param, _ in plan.slots}
         rest = {param: value for param, value in params.items() if param not in slots}
-        rows = run_guarded(text, {**rest, **extra, "places": list(window)})
+        arrays = {f"k{i}": self.array(name, place, end) for i, name in enumerate(names)}
+        rows = run_guarded(text, {**rest, **arrays})
         if rows is None:
             plan.fails = True
             return False
-        plan.rows = {at: [] for at in window}
+        plan.rows = {at: [] for at in range(place, end)}
+        before = place - 1
         for row in rows:
-            plan.rows[row[0]].append(row[1:])
-        self._measure(plan, rows, len(window))
+            plan.rows[before + row[0]].append(row[1:])
+        self._measure(plan, rows, end - place)
         return True
+
+    def array(self, name: str, start: int, end: int) -> object:
+        """Return the parameter for the values that an attribute has in some keys of the batch."""
+        known = self._arrays.get((name, start, end))
+        if known is None:
+            known = array([own[name] for own in self.encoded[start:end]])
+            self._arrays[name, start, end] = known
+        return known
+
+
+def _encoder(kind: AttributeType) -> Callable[[object], object]:
+    """Return the function that encodes a key's value for comparison; `NO_MATCH` for what cannot be compared."""
+    if not kind.column or kind.codec is not None:
+        return lambda _: NO_MATCH
+
+    def encode(value: object) -> object:
+        if value is None:
+            return NO_MATCH
+        return comparison_value(kind.name, kind.column, kind.args, kind.labels, value)
+
+    return encode
 
 
 @lru_cache(maxsize=256)
@@ -250,27 +316,14 @@ def _many_keys_text(
     labels = ", ".join(f'"k{i}"' for i in range(len(names)))
     # OFFSET 0 keeps the planner from turning the inner statement into another with another order of rows.
     template = sql.SQL(
-        'SELECT "key_"."place_", "rows_".* FROM unnest(%(places)s::int[], {}) AS "key_" ("place_", {}) '
+        'SELECT "key_"."place_", "rows_".* FROM unnest({}) WITH ORDINALITY AS "key_" ({}, "place_") '
         'CROSS JOIN LATERAL (SELECT * FROM ({}) AS "asked_" OFFSET 0) AS "rows_"'
     )
     return template.format(type_sql(arrays), type_sql(labels), type_sql(inner)).as_string()
 
 
-def _many_keys(text: str, slots: Mapping[str, str], names: Sequence[str], heading: Heading) -> str:
-    """Turn a statement about one key into one about all keys of the arrays ``k0``, ``k1``, and so on."""
-    types = tuple(comparison_type(heading[name].type).as_string() for name in names)
-    return _many_keys_text(text, tuple(slots.items()), tuple(names), types)
-
-
 def _same(mine: object, value: object) -> bool:
     return mine is not NO_MATCH and type(mine) is type(value) and mine == value
-
-
-def _fresh(statement: Statement, rows: list[Row]) -> list[Row]:
-    """Return rows that the user may change without changing what is kept."""
-    if any(column.type.name in ("json", "computed", "native") for column in statement.columns):
-        return deepcopy(rows)
-    return list(rows)
 
 
 def _size(rows: list[Row]) -> float:

@@ -12,6 +12,7 @@ from djcli.names import Tier
 from djcli.populate.bar import TextBar
 from djcli.populate.claims import MAX_CLAIMS
 from djcli.populate.engine import Options, populate
+from djcli.populate.feed import Order
 from djcli.populate.keys import default_key_source, progress_of
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
 from djcli.tables.binding import either
@@ -26,11 +27,11 @@ class AutoPopulate(Table):
     Attributes
     ----------
     populate_batch
-        How many keys one transaction may hold at most; 1, the default, runs every make as it is written,
-        more fetches its reads ahead and gathers its writes.
+        How many keys one transaction may hold at most: reads are fetched ahead for all of them and writes
+        are gathered, as long as makes are quick. 1 runs every make as it is written.
     """
 
-    populate_batch: ClassVar[int] = 1
+    populate_batch: ClassVar[int] = MAX_CLAIMS
     gathers_makes: ClassVar[bool] = False
 
     @classmethod
@@ -107,6 +108,7 @@ class AutoPopulate(Table):
         refresh: bool | None = None,
         observer: Observer | None = None,
         batch: int | None = None,
+        order: Order = "original",
     ) -> PopulateResult:
         """Make the keys that are still to compute.
 
@@ -127,9 +129,11 @@ class AutoPopulate(Table):
         observer
             Whoever wants to hear how it comes along.
         batch
-            How many keys one transaction may hold at most. With 1 every make runs as it is written, in a
-            transaction of its own; with more, reads are fetched ahead and writes gathered, while every key
-            stays all or nothing. By default the class attribute ``populate_batch``, which is 1.
+            How many keys one transaction may hold at most: reads are fetched ahead and writes gathered, while
+            every key stays all or nothing. With 1 every make runs as it is written, in a transaction of its
+            own. By default the class attribute ``populate_batch``.
+        order
+            ``'original'``, by primary key; ``'reverse'``; or ``'random'``.
 
         Returns
         -------
@@ -152,6 +156,7 @@ class AutoPopulate(Table):
             make_kwargs=make_kwargs or {},
             observer=watcher,
             batch=self._batch(batch),
+            order=order,
         )
         return populate(self, restrictions, options)
 

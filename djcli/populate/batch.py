@@ -6,27 +6,36 @@ ahead runs as it is written, under a savepoint of its key, after what waited was
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from threading import get_ident
 from typing import Any
 
 from psycopg import sql
 
 from djcli.algebra.relation import Node
 from djcli.algebra.restriction import AndList
-from djcli.database.failures import is_retriable
-from djcli.definition.model import TableModel
+from djcli.database.failures import is_retriable, is_servers
+from djcli.definition.model import TableId, TableModel
 from djcli.errors import DataJointError
 from djcli.populate.ahead import ReadAhead, Row
-from djcli.populate.gather import MAX_ROWS, Gathered, merged
+from djcli.populate.gather import Gathered, merged
+from djcli.populate.interrupts import Interrupts
+from djcli.populate.outbox import Outbox, RetryBatchError
 from djcli.populate.result import Key
 from djcli.sql.insert import OnDuplicate
-from djcli.sql.statement import Statement
-from djcli.tables.insert import EncodedRow, send
+from djcli.sql.statement import Statement, parameters
+from djcli.tables.insert import send_rows
 from djcli.tables.table import Table
 
-_SEQUENTIAL_SCANS_OFF = sql.SQL("SET LOCAL enable_seqscan = off")
-_SEQUENTIAL_SCANS_ON = sql.SQL("SET LOCAL enable_seqscan TO DEFAULT")
+MAX_ROWS = 200_000
+"""Rows that wait at most; more are sent before the end of the batch."""
+
+_BEFORE_AHEAD = sql.SQL("SAVEPOINT djcli_ahead")
+_UNDO_AHEAD = sql.SQL("ROLLBACK TO SAVEPOINT djcli_ahead; RELEASE SAVEPOINT djcli_ahead")
+_END_KEY = sql.SQL("RELEASE SAVEPOINT djcli_key")
+_DROP_KEY = sql.SQL("ROLLBACK TO SAVEPOINT djcli_key; RELEASE SAVEPOINT djcli_key")
 
 Make = Callable[[Key], None]
 
@@ -36,10 +45,6 @@ class KeyRefusedError(BaseException):
 
     The key is made again alone, ungathered. No ``except Exception`` of a make may catch this.
     """
-
-
-class RetryBatchError(DataJointError):
-    """The transaction of a batch failed through no fault of its keys; it has to be run again."""
 
 
 class Batch:
@@ -53,22 +58,31 @@ class Batch:
         The keys of the batch, claimed, in order.
     ahead
         What is known of the statements of this table's makes.
+    interrupts
+        Told when an interrupt may strike: inside a make, while it is not us who talk to the database.
     """
 
-    def __init__(self, table: Table, keys: Sequence[Key], ahead: ReadAhead) -> None:
+    def __init__(self, table: Table, keys: Sequence[Key], ahead: ReadAhead, interrupts: Interrupts) -> None:
+        self.interrupts = interrupts
+        self.held = 1
         self.table = table
         self.connection = table.connection
         self.keys = keys
         self.ahead = ahead
-        self.waiting: dict[int, Gathered] = {}
-        self.waiting_rows = 0
+        self.outbox = Outbox(self.connection, table.id)
+        self.own_tables = _OwnTables(table)
         self.current = Gathered()
         self.place = 0
+        self.place_of_make = os.getpid(), get_ident()
         self.direct = False
         self.gathers = True
         self.depth = 0
-        self.refused: dict[int, BaseException] = {}
         ahead.begin(keys)
+
+    @property
+    def refused(self) -> dict[int, BaseException]:
+        """The keys, by place, whose rows the database refused."""
+        return self.outbox.refused
 
     # ---- one key ------------------------------------------------------------------------------------
 
@@ -84,7 +98,7 @@ class Batch:
         """
         self.place, self.current, self.direct, self.gathers = place, Gathered(), False, True
         try:
-            make(dict(self.keys[place]))
+            self.in_make(make, dict(self.keys[place]))
             if place not in self.refused:
                 self.check_row_of_key()
                 self.end_key()
@@ -96,6 +110,16 @@ class Batch:
             if place in self.refused:  # make has swallowed the refusal
                 self.drop_key()
 
+    def in_make(self, make: Make, key: Key) -> None:
+        """Call make; only there may an interrupt strike."""
+        self.interrupts.open()
+        self.held = 0
+        try:
+            make(key)
+        finally:
+            self.held = 1
+            self.interrupts.close()
+
     def undo(self, error: BaseException) -> None:
         """Undo the running key after its make failed.
 
@@ -104,6 +128,8 @@ class Batch:
         RetryBatchError
             If the transaction is at fault, or is lost while this goes on.
         """
+        if is_servers(error):
+            raise error
         try:
             if is_retriable(error):
                 raise error
@@ -117,7 +143,7 @@ class Batch:
 
     def try_current(self) -> None:
         """Find out whether the rows of a failed make would have gone in: a refusal would have come first."""
-        if self.current.tables and self.place not in self.refused:
+        if self.current.count and self.place not in self.refused:
             with suppress(KeyRefusedError):
                 self.settle()
 
@@ -139,34 +165,36 @@ class Batch:
         """Keep what waits; a savepoint is released, so that it cannot be rolled back any more."""
         if self.direct:
             self.send_current()
-            self.own(sql.SQL("RELEASE SAVEPOINT djcli_key"))
+            self.own(_END_KEY)
             self.direct = False
-        tables = self.current.tables
-        if tables:
-            self.waiting[self.place] = self.current
+        elif self.current.count:
+            with self:
+                self.outbox.add(self.place, self.current)
         self.current = Gathered()
 
     def drop_key(self) -> None:
         """Undo everything that the running key did."""
         self.current = Gathered()
         if self.direct:
-            self.own(sql.SQL("ROLLBACK TO SAVEPOINT djcli_key"))
-            self.own(sql.SQL("RELEASE SAVEPOINT djcli_key"))
+            self.own(_DROP_KEY)
             self.direct = False
-            self.ahead.begin(self.keys)  # what was seen after a write that is undone now was never so
+            self.ahead.forget_rows()  # what was seen after a write that is undone now was never so
 
     # ---- what stands between make and the database --------------------------------------------------
 
-    def read(self, node: Node, statement: Statement, params: Mapping[str, object]) -> list[Row]:
+    def read(
+        self, node: Node, statement: Statement, values: tuple[object, ...], limits: Mapping[str, object]
+    ) -> list[Row]:
         """Answer a query of make, from what was fetched ahead if possible."""
-        if self.inside:
-            return self.connection.rows(statement.text, params)
-        own = any(table == self.table.id or self.table.has_part(table) for table in node.tables)
-        if own or not self.gathers:
+        if self.depth or not self.is_asked_here:
+            return self.connection.rows(statement.text, {**parameters(values), **limits})
+        if not self.gathers or self.own_tables.are_read_by(node):
             # Rows that wait may be among the answers, and what is seen inside a transaction of the user's may
             # be rolled back: nothing of it is remembered.
-            return self.run_as_written(statement.text, params)
-        return self.ahead.fetch(node, statement, params, self.place, self.run_as_written, self.run_guarded)
+            return self.run_as_written(statement.text, {**parameters(values), **limits})
+        return self.ahead.fetch(
+            node, statement, values, limits, self.place, self.run_as_written, self.run_guarded
+        )
 
     def run_as_written(self, text: str, params: Mapping[str, object]) -> list[Row]:
         """Run a query of make under its key's savepoint, because it may fail."""
@@ -179,24 +207,25 @@ class Batch:
 
     def run_guarded(self, text: str, params: Mapping[str, object]) -> list[Row] | None:
         """Run a query of ours under a savepoint of its own; None when the database refuses it."""
-        self.own(sql.SQL("SAVEPOINT djcli_ahead"))
+        with self:
+            self.outbox.pause()
+        self.own(_BEFORE_AHEAD)
         try:
             with self:
                 rows = self.connection.rows(text, params)
         except DataJointError as error:
             if is_retriable(error):
                 raise
-            self.own(sql.SQL("ROLLBACK TO SAVEPOINT djcli_ahead"))
-            rows = None
-        self.own(sql.SQL("RELEASE SAVEPOINT djcli_ahead"))
-        return rows
+            self.own(_UNDO_AHEAD)
+            return None
+        return rows  # the savepoint stays: it costs a round trip to release
 
-    def write(self, model: TableModel, rows: Sequence[EncodedRow]) -> bool:
+    def write(self, model: TableModel, names: tuple[str, ...], rows: list[tuple[object, ...]]) -> bool:
         """Gather rows of the computed table or its parts; False for rows of any other."""
-        if not self.gathers or not (model.id == self.table.id or self.table.has_part(model.id)):
+        if not self.gathers or model.id not in self.own_tables or not self.is_asked_here:
             return False
-        self.waiting_rows += self.current.add(model, rows)
-        if self.waiting_rows > MAX_ROWS:
+        self.current.add(model, names, rows)
+        if self.outbox.rows + self.current.count > MAX_ROWS:
             self.settle()
         return True
 
@@ -210,29 +239,34 @@ class Batch:
 
     def before_statement(self) -> None:
         """Make way for a statement that make runs past the algebra."""
-        if not self.inside:
+        if not self.depth and self.is_asked_here:
             self.settle()
             # Whatever it is, it may have written anywhere.
-            self.ahead.begin(self.keys)
+            self.ahead.forget_rows()
 
     def before_transaction(self) -> None:
         """Stop gathering until the key ends: what make writes inside it may be rolled back by itself."""
-        if not self.inside:
+        if not self.depth and self.is_asked_here:
             self.before_statement()
             self.gathers = False
 
     def __enter__(self) -> None:
+        self.interrupts.close()
+        self.held += 1
         self.depth += 1
         self.connection.guards = False
 
     def __exit__(self, *_: object) -> None:
         self.depth -= 1
+        self.held -= 1
         self.connection.guards = True
+        if not self.held:
+            self.interrupts.open()
 
     @property
-    def inside(self) -> bool:
-        """Whether a statement of ours is running, not one of make's."""
-        return self.depth > 0
+    def is_asked_here(self) -> bool:
+        """Whether make itself asks: not a thread of its, which may not, and not a process that it forked."""
+        return self.place_of_make == (os.getpid(), get_ident())
 
     def own(self, statement: sql.Composable) -> None:
         """Run a statement of ours."""
@@ -243,56 +277,47 @@ class Batch:
 
     def send_current(self) -> None:
         """Send the running key's rows; what the database refuses is make's own error."""
-        tables = self.current.tables
-        if tables:
-            gathered, self.current = self.current, Gathered()
-            try:
-                with self:
-                    self.send([gathered])
-            except DataJointError as error:
-                if is_retriable(error):
-                    raise
-                self.refused[self.place] = error
-                self.own(sql.SQL("ROLLBACK TO SAVEPOINT djcli_key"))
-                self.ahead.begin(self.keys)
-                raise KeyRefusedError from error
-            self.waiting_rows = sum(gathered.count for gathered in self.waiting.values())
+        if not self.current.count:
+            return
+        gathered, self.current = self.current, Gathered()
+        try:
+            with self:
+                for (model, names), rows in merged([gathered], self.table.id):
+                    send_rows(self.connection, model, names, rows, OnDuplicate.REFUSE)
+        except DataJointError as error:
+            if is_retriable(error) or is_servers(error):
+                raise
+            self.refused[self.place] = error
+            self.own(sql.SQL("ROLLBACK TO SAVEPOINT djcli_key"))
+            self.ahead.forget_rows()
+            raise KeyRefusedError from error
 
     def flush(self) -> None:
         """Send the rows of all finished keys; those that the database refuses are found and set aside."""
-        if not self.waiting:
-            self.waiting_rows = 0
-            return
-        waiting, self.waiting = self.waiting, {}
-        self.waiting_rows = 0
-        self.own(_SEQUENTIAL_SCANS_OFF)
-        self.flush_some(list(waiting.items()))
-        self.own(_SEQUENTIAL_SCANS_ON)
+        with self:
+            self.outbox.flush()
 
-    def flush_some(self, some: list[tuple[int, Gathered]]) -> None:
-        """Send rows under a savepoint; when they are refused, send each half by itself."""
-        self.own(sql.SQL("SAVEPOINT djcli_flush"))
-        try:
-            with self:
-                self.send([gathered for _, gathered in some])
-        except DataJointError as error:
-            if is_retriable(error):
-                raise RetryBatchError(str(error)) from error
-            self.own(sql.SQL("ROLLBACK TO SAVEPOINT djcli_flush"))
-            self.own(sql.SQL("RELEASE SAVEPOINT djcli_flush"))
-            if len(some) == 1:
-                self.refused[some[0][0]] = error
-                return
-            half = len(some) // 2
-            self.flush_some(some[:half])
-            self.flush_some(some[half:])
-            return
-        self.own(sql.SQL("RELEASE SAVEPOINT djcli_flush"))
 
-    def send(self, many: Sequence[Gathered]) -> None:
-        """Insert gathered rows, the table's before those of its parts."""
-        for model, rows in merged(many, self.table.id):
-            send(self.connection, model, rows, OnDuplicate.REFUSE)
+class _OwnTables:
+    """The computed table and its parts: their rows wait, and reads of them cannot be fetched ahead."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._tables: dict[TableId, bool] = {}
+        self._nodes: dict[Node, bool] = {}
+
+    def __contains__(self, table: TableId) -> bool:
+        known = self._tables.get(table)
+        if known is None:
+            known = self._tables[table] = table == self._table.id or self._table.has_part(table)
+        return known
+
+    def are_read_by(self, node: Node) -> bool:
+        """Whether a query reads any of them."""
+        known = self._nodes.get(node)
+        if known is None:
+            known = self._nodes[node] = any(table in self for table in node.tables)
+        return known
 
 
 def missing_row(table: Any) -> str:

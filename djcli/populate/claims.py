@@ -8,17 +8,24 @@ from hashlib import blake2b
 from psycopg import sql
 
 from djcli.database.connection import Connection
+from djcli.errors import DataJointError, QueryError
 from djcli.populate.result import Key
+from djcli.sql.arrays import array
 
 MAX_CLAIMS = 1_000
 """Keys that one worker holds at once; the server's lock table is shared by all of its sessions."""
 
+_OUT_OF_MEMORY = "53200"
 _CLAIM = sql.SQL(
     "SELECT pg_try_advisory_lock(number) "
     "FROM unnest(%(numbers)s::bigint[]) WITH ORDINALITY AS keys (number, place) ORDER BY place"
 )
 _RELEASE = sql.SQL("SELECT pg_advisory_unlock(number) FROM unnest(%(numbers)s::bigint[]) AS keys (number)")
 _CLAIM_ONE = sql.SQL("SELECT pg_try_advisory_xact_lock(%(number)s::bigint)")
+
+
+class TooManyClaimsError(DataJointError):
+    """The server's lock table is full; claim fewer keys at once."""
 
 
 def lock_number(table: str, key: Key) -> int:
@@ -34,14 +41,28 @@ def claim(connection: Connection, numbers: Sequence[int]) -> list[bool]:
     -------
     list of bool
         For each number whether it is ours now.
+
+    Raises
+    ------
+    TooManyClaimsError
+        If the server has no room for as many locks; some of them may be ours all the same.
     """
-    return [bool(row[0]) for row in connection.rows(_CLAIM, {"numbers": list(numbers)})]
+    try:
+        rows = connection.rows(_CLAIM, {"numbers": array(numbers)})
+    except QueryError as error:
+        if getattr(error.__cause__, "sqlstate", None) != _OUT_OF_MEMORY:
+            raise
+        raise TooManyClaimsError(
+            "the server has no room for more locks; raise its setting max_locks_per_transaction, or populate "
+            "with fewer workers at once"
+        ) from error
+    return [bool(row[0]) for row in rows]
 
 
 def release(connection: Connection, numbers: Sequence[int]) -> None:
     """Give claimed keys back."""
     if numbers:
-        connection.rows(_RELEASE, {"numbers": list(numbers)})
+        connection.rows(_RELEASE, {"numbers": array(numbers)})
 
 
 def claim_for_transaction(connection: Connection, number: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,22 +12,34 @@ from typing import Any
 from psycopg import sql
 
 from djcli.algebra.restriction import AndList
-from djcli.database.failures import is_retriable
-from djcli.errors import DataJointError, IntegrityError, LostConnectionError
+from djcli.database.failures import is_retriable, is_servers
+from djcli.errors import DataJointError, IntegrityError, LostConnectionError, ServerError
 from djcli.populate.ahead import ReadAhead
-from djcli.populate.batch import Batch, RetryBatchError
-from djcli.populate.claims import MAX_CLAIMS, claim, lock_number, release
-from djcli.populate.feed import Feed, KeyStream
+from djcli.populate.batch import Batch
+from djcli.populate.claims import MAX_CLAIMS, TooManyClaimsError, claim, lock_number, release
+from djcli.populate.feed import Feed, KeyStream, Order
+from djcli.populate.interrupts import Interrupts
 from djcli.populate.keys import Todo, todo
+from djcli.populate.outbox import RetryBatchError
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
 from djcli.populate.runner import Outcome, call_make, make_key
+from djcli.sql.arrays import array
+from djcli.sql.insert import find_taken
 from djcli.tables.declare import ensure
 from djcli.tables.table import Table
+
+logger = logging.getLogger("djcli")
 
 ATTEMPTS = 3
 """How often a key is tried when the database, not make, is at fault."""
 
-FIRST_BATCH = 4
+FIRST_BATCH = 1
+"""Keys of the first batch: more would be kept from other workers, if makes turn out to be slow."""
+
+GROWTH = 8
+RECONNECT_SECONDS = 60.0
+"""How long a server that went away is waited for."""
+
 BATCH_SECONDS = 0.25
 """How long a batch may take: slow makes commit one by one, quick ones together."""
 
@@ -37,6 +50,8 @@ class Options:
 
     `batch` is the number of keys that one transaction may hold; 1 runs each make as it is written.
     """
+
+    order: Order = "original"
 
     suppress_errors: bool = False
     return_exception_objects: bool = False
@@ -86,7 +101,7 @@ def populate(
             pending = min(pending, options.max_calls)
         options.observer.begin(run.label, pending)
         if pending:
-            run.all_keys(KeyStream(work) if feed is None else feed)
+            run.all_keys(KeyStream(work, options.order) if feed is None else feed)
     finally:
         options.observer.end(run.label)
     return run.result
@@ -105,7 +120,8 @@ class _Run:
         self.calls = 0
         self.failed_keys: set[tuple[object, ...]] = set()
         self.ahead = ReadAhead(work.pending.heading)
-        self.size = min(FIRST_BATCH, options.batch)
+        self.size = FIRST_BATCH
+        self.most = min(options.batch, MAX_CLAIMS)
 
     def all_keys(self, feed: Feed) -> None:
         """Make the keys that the feed gives, going on when the connection was lost."""
@@ -120,9 +136,31 @@ class _Run:
                 calls = self.calls
                 if lost == ATTEMPTS:
                     raise
+                self.reach_again()
                 feed.restart(self.failed_keys)
             else:
                 return
+
+    def reach_again(self) -> None:
+        """Wait for a server that was restarted.
+
+        Raises
+        ------
+        ServerError, LostConnectionError
+            If it does not come back.
+        """
+        logger.warning("the connection to the database was lost; trying to reach it again")
+        give_up, pause = time.monotonic() + RECONNECT_SECONDS, 0.05
+        while True:
+            try:
+                self.connection.ping()
+            except (ServerError, LostConnectionError):
+                if time.monotonic() > give_up:
+                    raise
+            else:
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)
 
     def keys_of(self, feed: Feed) -> None:
         """Take keys batch by batch, until there are none or enough calls were made."""
@@ -143,7 +181,14 @@ class _Run:
             return []
         name = self.table.full_table_name
         numbers = [lock_number(name, key) for key in keys]
-        claims = claim(self.connection, numbers)
+        try:
+            claims = claim(self.connection, numbers)
+        except TooManyClaimsError:
+            release(self.connection, numbers)
+            if len(keys) == 1:
+                raise
+            self.size = self.most = len(keys) // 2
+            return keys
         for key, is_ours in zip(keys, claims, strict=True):
             if not is_ours:
                 self.options.observer.skipped(self.label, key)
@@ -155,9 +200,10 @@ class _Run:
 
     def claimed_keys(self, keys: list[Key]) -> list[Key]:
         """Make claimed keys in one transaction, and again one by one where the transaction was at fault."""
+        attempt = _Attempt(self, keys)
         try:
-            attempt = _Attempt(self, keys)
-            attempt.run()
+            with Interrupts() as interrupts:
+                attempt.run(interrupts)
         except LostConnectionError:
             raise
         except (RetryBatchError, DataJointError) as error:
@@ -174,7 +220,7 @@ class _Run:
     def adapt(self, seconds: float, keys: int) -> None:
         """Let batches grow while they are quick, and shrink when they are slow."""
         if seconds < BATCH_SECONDS / 2 and keys >= self.size:
-            self.size = min(self.size * 4, self.options.batch, MAX_CLAIMS)
+            self.size = min(self.size * GROWTH, self.most)
         elif seconds > BATCH_SECONDS and keys:
             self.size = max(1, min(self.size, int(keys * BATCH_SECONDS / seconds)))
 
@@ -185,7 +231,9 @@ class _Run:
                 outcome = make_key(self.table, key, self.options.make_kwargs)
             except LostConnectionError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever make raises is this key's error
+            except Exception as error:
+                if is_servers(error):
+                    raise
                 if is_retriable(error) and attempt < ATTEMPTS:
                     continue
                 self.calls += 1
@@ -235,20 +283,27 @@ class _Attempt:
         self.seconds = 0.0
         self.batch: Batch | None = None
 
-    def run(self) -> None:
+    def run(self, interrupts: Interrupts) -> None:
         """Run the makes and commit; nothing has happened when this raises."""
         owner = self.owner
         instance, connection = owner.table.instance, owner.connection
         started = time.monotonic()
         with connection.snapshot():
             self.todo = self.still_pending()
-            batch = self.batch = Batch(owner.table, self.todo, owner.ahead)
+            batch = self.batch = Batch(owner.table, self.todo, owner.ahead, interrupts)
             instance.interceptor = connection.gate = batch
             try:
-                self.run_makes(batch, started)
+                with connection.kept_by(f"make() of {owner.label}"):
+                    self.run_makes(batch, started)
                 batch.flush()
             finally:
+                batch.outbox.abandon()
                 instance.interceptor = connection.gate = None
+        try:
+            interrupts.open()
+        except BaseException as error:  # noqa: BLE001 - told when the finished keys are
+            self.stop = error
+        interrupts.close()
         self.seconds = time.monotonic() - started
 
     def still_pending(self) -> list[Key]:
@@ -257,8 +312,9 @@ class _Attempt:
         if not self.keys:
             return []
         names = tuple(self.keys[0])
-        present = set((owner.table & AndList([self.keys])).query.rows(names))
-        return [key for key in self.keys if tuple(key.values()) not in present]
+        params = {f"c{i}": array([key[name] for key in self.keys]) for i, name in enumerate(names)}
+        made = {row[0] for row in owner.connection.rows(find_taken(owner.table.model, names), params)}
+        return [key for place, key in enumerate(self.keys, start=1) if place not in made]
 
     def run_makes(self, batch: Batch, started: float) -> None:
         owner = self.owner
@@ -270,12 +326,14 @@ class _Attempt:
                 batch.run_key(place, lambda key: call_make(owner.table, key, owner.options.make_kwargs))
             except RetryBatchError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever make raises is this key's error
+            except Exception as error:
+                if is_servers(error):
+                    raise
                 self.errors[place] = error
                 if not owner.options.suppress_errors:
                     return
             except BaseException as error:  # noqa: BLE001 - an interrupt: the finished keys are kept
-                self.stop = error
+                self.ran, self.stop = place, error
                 return
 
     def settle(self) -> list[Key]:
@@ -286,22 +344,21 @@ class _Attempt:
         for key in self.keys:
             if tuple(key.values()) not in pending:
                 owner.options.observer.skipped(owner.label, key)
-        last = self.ran - 1 if self.stop is not None else self.ran
-        unsettled: list[int] = []
-        for place in range(last):
-            if place in self.batch.refused or place in self.errors:
-                unsettled.append(place)
-            else:
-                owner.calls += 1
-                owner.made(self.todo[place])
-        # What is committed is told first: an error may end the whole populate.
-        for place in unsettled:
+        failed = self.batch.refused.keys() | self.errors.keys()
+        places = list(range(self.ran))
+        if not owner.options.suppress_errors:
+            # What is committed is told first: an error ends the whole populate.
+            places.sort(key=lambda place: place in failed)
+        for place in places:
             key = self.todo[place]
             if place in self.batch.refused:
                 owner.one_key(key)  # its own try and except see what they would have seen
-            else:
-                owner.calls += 1
+                continue
+            owner.calls += 1
+            if place in self.errors:
                 owner.failed(key, self.errors[place])
+            else:
+                owner.made(key)
         if self.stop is not None:
             raise self.stop
         return self.todo[self.ran :]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
+from djcli.errors import DataJointError
 from djcli.populate.keys import Todo
 from djcli.populate.result import Key
+
+Order = Literal["original", "reverse", "random"]
+"""By primary key, by primary key from its end, or shuffled."""
 
 
 class Feed(Protocol):
@@ -27,22 +31,35 @@ class Feed(Protocol):
 
 
 class KeyStream:
-    """Streams the pending keys in the order of the primary key, in flat memory.
+    """Streams the pending keys, in flat memory.
 
     Parameters
     ----------
     work
         What the populate has before it.
+    order
+        The order in which they come.
+
+    Raises
+    ------
+    DataJointError
+        If there is no such order.
     """
 
-    def __init__(self, work: Todo) -> None:
+    def __init__(self, work: Todo, order: Order = "original") -> None:
+        if order not in get_args(Order):
+            raise DataJointError(f"order={order!r}: it must be one of {', '.join(get_args(Order))}")
         self._work = work
+        self._order = order
         self._waiting: deque[Key] = deque()
         self._keys = self._stream(())
 
     def _stream(self, without: Collection[tuple[object, ...]]) -> Iterator[Key]:
         names = self._work.pending.heading.names
-        for row in self._work.pending.query.stream(order_by="KEY"):
+        pending, by = self._work.pending, "KEY DESC" if self._order == "reverse" else "KEY"
+        if self._order == "random":
+            pending, by = pending.proj(shuffled="random()"), "shuffled"
+        for row in pending.query.stream(names, order_by=by):
             if row not in without:
                 yield dict(zip(names, row, strict=True))
 

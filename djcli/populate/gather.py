@@ -1,62 +1,49 @@
-"""Gathering writes: rows that makes insert wait until the end of the batch, and go out together."""
+"""Gathering writes: rows that makes insert wait, and go out together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from djcli.definition.model import TableId, TableModel
 from djcli.populate.result import Key
-from djcli.tables.insert import EncodedRow
 
-MAX_ROWS = 200_000
-"""Rows that wait at most; more are sent before the end of the batch."""
+Row = tuple[object, ...]
+Group = tuple[TableModel, tuple[str, ...]]
+"""A table and the attributes that rows give."""
 
 
 class Gathered:
     """The rows that one key's make has inserted and that are not sent yet."""
 
+    __slots__ = ("count", "groups")
+
     def __init__(self) -> None:
-        self.rows: dict[TableId, list[EncodedRow]] = {}
-        self.models: dict[TableId, TableModel] = {}
+        self.groups: dict[Group, list[Row]] = {}
+        self.count = 0
 
-    def add(self, model: TableModel, rows: Iterable[EncodedRow]) -> int:
-        """Keep rows; returns how many there were."""
-        kept = self.rows.setdefault(model.id, [])
-        before = len(kept)
-        kept.extend(rows)
-        self.models[model.id] = model
-        return len(kept) - before
-
-    @property
-    def count(self) -> int:
-        """How many rows there are."""
-        return sum(map(len, self.rows.values()))
-
-    @property
-    def tables(self) -> frozenset[TableId]:
-        """The tables that rows wait for."""
-        return frozenset(table for table, rows in self.rows.items() if rows)
+    def add(self, model: TableModel, names: tuple[str, ...], rows: list[Row]) -> None:
+        """Keep encoded rows that give the named attributes."""
+        known = self.groups.get((model, names))
+        if known is None:
+            self.groups[model, names] = rows
+        else:
+            known.extend(rows)
+        self.count += len(rows)
 
     def has_key(self, table: TableId, key: Key) -> bool:
         """Whether a row of the table waits whose key is this one, as encoded."""
-        for names, values in self.rows.get(table, ()):
-            row = dict(zip(names, values, strict=True))
-            if all(row.get(name) == value for name, value in key.items()):
-                return True
+        for (model, names), rows in self.groups.items():
+            if model.id == table and all(name in names for name in key):
+                wanted = [(names.index(name), value) for name, value in key.items()]
+                if any(all(row[place] == value for place, value in wanted) for row in rows):
+                    return True
         return False
 
 
-def merged(many: Sequence[Gathered], first: TableId) -> list[tuple[TableModel, list[EncodedRow]]]:
+def merged(many: Iterable[Gathered], first: TableId) -> list[tuple[Group, list[Row]]]:
     """Put the rows of many keys together by table and attributes, the table `first` before its parts."""
-    groups: dict[tuple[TableId, Any], tuple[TableModel, list[EncodedRow]]] = {}
+    groups: dict[Group, list[Row]] = {}
     for gathered in many:
-        for table, rows in gathered.rows.items():
-            model = gathered.models[table]
-            for row in rows:
-                group = groups.get((table, row[0]))
-                if group is None:
-                    groups[table, row[0]] = (model, [row])
-                else:
-                    group[1].append(row)
-    return sorted(groups.values(), key=lambda group: group[0].id != first)
+        for group, rows in gathered.groups.items():
+            groups.setdefault(group, []).extend(rows)
+    return sorted(groups.items(), key=lambda item: item[0][0].id != first)

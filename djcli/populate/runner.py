@@ -53,7 +53,8 @@ def make_key(table: Table, key: Key, make_kwargs: Mapping[str, Any]) -> Outcome:
     with connection.transaction:
         if not claim_for_transaction(connection, lock_number(table.full_table_name, key)) or mine:
             return Outcome.SKIPPED
-        call_make(table, dict(key), make_kwargs)
+        with connection.kept_by(f"make() of {table.class_label}"):
+            call_make(table, dict(key), make_kwargs)
         if not mine:
             raise DataJointError(missing_row(table))
     return Outcome.MADE

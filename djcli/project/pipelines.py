@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
-from djcli.errors import DefinitionError, PipelineError
+from djcli.errors import DataJointError, DefinitionError, PipelineError
 from djcli.project.sources import ModuleSource, find_sources, put_on_path
 from djcli.tables.schema import Schema
 from djcli.tables.table import Table
@@ -20,12 +21,13 @@ from djcli.tables.table import Table
 
 @dataclass(frozen=True, slots=True)
 class LoadFailure:
-    """A pipeline module that could not be imported: where, and why."""
+    """A pipeline module that could not be imported, or a definition of which refers to what is not there."""
 
     module: str
     file: str
     line: int | None
     error: BaseException
+    is_imported: bool = False
 
     def __str__(self) -> str:
         """Say it in one line: module, file, line, error."""
@@ -34,7 +36,8 @@ class LoadFailure:
         reason = self.error.msg if isinstance(self.error, SyntaxError) else str(self.error)
         if not isinstance(self.error, DefinitionError):  # which shows the line with a caret below it
             reason = " ".join(reason.split())
-        return f"cannot import pipeline module {self.module}: {where}: {kind}" + (
+        verb = "use" if self.is_imported else "import"
+        return f"cannot {verb} pipeline module {self.module}: {where}: {kind}" + (
             f": {reason}" if reason else ""
         )
 
@@ -51,16 +54,18 @@ class Pipelines:
     def require_complete(self, purpose: str) -> None:
         """Raise `PipelineError` if a module failed; `purpose` says what needs all of them."""
         if self.failures:
+            names = " and ".join(failure.module for failure in self.failures)
             raise PipelineError(
-                f"{purpose} needs every pipeline module: {self.failures[0]}"
-                " - mend it, or leave it out by naming the others with -p"
+                f"{purpose} needs every pipeline module, but {names} cannot be used: mend"
+                f" {'them' if len(self.failures) > 1 else 'it'}, or name the others with -p"
             )
 
 
 def load_pipelines(given: Sequence[str] = (), start: Path | None = None) -> Pipelines:
     """Import the project's pipeline modules, or those given, and collect their tables.
 
-    What modules print while they are imported goes to stderr. No database is touched.
+    What modules print while they are imported goes to stderr. The database is touched only where a definition
+    refers to a table of a virtual module.
 
     Parameters
     ----------
@@ -72,7 +77,7 @@ def load_pipelines(given: Sequence[str] = (), start: Path | None = None) -> Pipe
     Raises
     ------
     PipelineError
-        If there is nothing to import, or no module at all can be imported.
+        If there is nothing to import, or no module at all can be used.
     """
     modules: dict[str, ModuleType] = {}
     failures: list[LoadFailure] = []
@@ -82,16 +87,19 @@ def load_pipelines(given: Sequence[str] = (), start: Path | None = None) -> Pipe
             failures.append(loaded)
         else:
             modules[source.name] = loaded
+    schemas = _schemas(modules.values())
+    for schema in schemas:  # a module imported before knows the database of that time
+        schema.activate(schema.name)
+    failures += _unresolved(_tables(schemas, failures))
+    for failure in failures:
+        modules.pop(failure.module, None)
     if not modules:
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         raise PipelineError(f"{failures[0]}{more}") from failures[0].error
-    schemas = tuple(_schemas(modules.values()))
-    for schema in schemas:  # a module imported before knows the database of that time
-        schema.activate(schema.name)
-    failed = {failure.module for failure in failures}
-    # a module that failed half-way may have added classes to a schema that it shares with others
-    tables = tuple(table for schema in schemas for table in schema.tables if table.__module__ not in failed)
-    return Pipelines(tuple(modules.values()), schemas, tables, tuple(failures))
+    schemas = _schemas(modules.values())
+    return Pipelines(
+        tuple(modules.values()), tuple(schemas), tuple(_tables(schemas, failures)), tuple(failures)
+    )
 
 
 def _import(source: ModuleSource) -> ModuleType | LoadFailure:
@@ -144,6 +152,33 @@ def _failure(source: ModuleSource, error: BaseException) -> LoadFailure:
             if path.is_relative_to(source.folder) and "site-packages" not in path.parts:
                 file, line = frame.filename, frame.lineno
     return LoadFailure(source.name, file, line, error)
+
+
+def _tables(schemas: Iterable[Schema], failures: Iterable[LoadFailure]) -> list[type[Table]]:
+    """List the tables of schemas, without those of modules that failed: half-way, or in a schema shared."""
+    failed = {failure.module for failure in failures}
+    return [table for schema in schemas for table in schema.tables if table.__module__ not in failed]
+
+
+def _unresolved(tables: Iterable[type[Table]]) -> list[LoadFailure]:
+    """Find what definitions refer to; return a failure for each module where this fails."""
+    found: dict[str, LoadFailure] = {}
+    for table in tables:
+        try:
+            table.class_model()
+        except DataJointError as error:
+            table.bound_schema().instance.classes.pop(table.class_id(), None)
+            file = getattr(sys.modules.get(table.__module__), "__file__", None) or table.__module__
+            failure = LoadFailure(table.__module__, file, _line(table), error, is_imported=True)
+            found.setdefault(table.__module__, failure)
+    return list(found.values())
+
+
+def _line(table: type[Table]) -> int | None:
+    try:
+        return inspect.getsourcelines(table)[1]
+    except (OSError, TypeError):  # made without source
+        return None
 
 
 def _schemas(modules: Iterable[ModuleType]) -> list[Schema]:

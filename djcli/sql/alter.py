@@ -45,10 +45,13 @@ def alter_table(table: TableId, actions: Sequence[sql.Composable]) -> sql.Compos
     return statement("ALTER TABLE {} {}", sql.Identifier(*table), sql.SQL(", ").join(actions))
 
 
-def lock_tables(tables: Iterable[TableId]) -> sql.Composed:
-    """Return the statement that keeps all others out of tables until the transaction ends."""
+def lock_tables(tables: Iterable[TableId], *, wait: bool = True) -> sql.Composed:
+    """Return the statement that keeps all others out of tables until the transaction ends.
+
+    Without `wait` it is an error that others use one of them.
+    """
     names = sql.SQL(", ").join(sql.Identifier(*table) for table in tables)
-    return statement("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names)
+    return statement(f"LOCK TABLE {{}} IN ACCESS EXCLUSIVE MODE{'' if wait else ' NOWAIT'}", names)
 
 
 def drop_index(schema: str, name: str) -> sql.Composed:

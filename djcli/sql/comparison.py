@@ -1,10 +1,9 @@
-"""Comparisons: placeholders cast to the type that a comparison with an attribute needs, and JSON paths."""
+"""Comparisons: the types that values are compared as, and JSON paths."""
 
 from __future__ import annotations
 
 from psycopg import sql
 
-from djcli.algebra.heading import COMPUTED
 from djcli.algebra.paths import Path
 from djcli.codecs.scalars import comparison_column
 from djcli.definition.types import AttributeType
@@ -19,15 +18,6 @@ OPERATORS = {
     ">=": sql.SQL(">="),
 }
 """The comparisons that a restriction knows, in SQL."""
-
-
-def placeholder(slot: int, kind: AttributeType, *, array: bool = False) -> sql.Composable:
-    """Return the placeholder of a slot, cast to the type that a comparison with the attribute needs."""
-    mark = sql.Placeholder(f"p{slot}")
-    if kind is COMPUTED:
-        return mark
-    cast = comparison_type(kind)
-    return sql.SQL("{}::{}[]" if array else "{}::{}").format(mark, cast)
 
 
 def comparison_type(kind: AttributeType) -> sql.Composable:

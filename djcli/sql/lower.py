@@ -14,10 +14,12 @@ from psycopg import sql
 
 from djcli.algebra import conditions as c
 from djcli.algebra import nodes as n
+from djcli.algebra.closure import Closure
 from djcli.algebra.heading import Heading
 from djcli.algebra.relation import Node
 from djcli.errors import DataJointError
-from djcli.sql.comparison import OPERATORS, comparison_type, extract, inside, placeholder
+from djcli.sql.comparison import OPERATORS, comparison_type, extract, inside
+from djcli.sql.marks import Marks
 from djcli.sql.select import Output, Select, computed, named, order_by, subquery
 from djcli.sql.statement import enclosed, identifier
 
@@ -25,9 +27,10 @@ _EXISTS = sql.SQL("EXISTS ({})")
 
 
 class Lowering:
-    """One run of the compiler; it counts aliases."""
+    """One run of the compiler; it counts aliases, and refers to values by `marks`."""
 
-    def __init__(self) -> None:
+    def __init__(self, marks: Marks) -> None:
+        self.marks = marks
         self.aliases = 0
         self.sight: frozenset[str] = frozenset()
         """The columns of the statements around the one being compiled: inside EXISTS they can be named."""
@@ -49,9 +52,13 @@ class Lowering:
 
     def finish(self, statement: sql.Composable) -> str:
         """Return the text of the statement, with the subqueries that stand before it."""
-        if self.apart:
-            return (sql.SQL("WITH {} ").format(sql.SQL(", ").join(self.apart)) + statement).as_string()
-        return statement.as_string()
+        return self.complete(statement).as_string()
+
+    def complete(self, statement: sql.Composable) -> sql.Composable:
+        """Return the statement with the subqueries that stand before it."""
+        if not self.apart:
+            return statement
+        return sql.SQL("WITH {} ").format(sql.SQL(", ").join(self.apart)) + statement
 
     # ---- nodes --------------------------------------------------------------------------------------
 
@@ -74,6 +81,8 @@ class Lowering:
                 return self.union(node, slot)
             case n.Limit():
                 return self.limit(node, slot)
+            case Closure():
+                return self.closure(node, slot)
             case _:
                 raise DataJointError(f"no SQL for {type(node).__name__}")
 
@@ -236,9 +245,26 @@ class Lowering:
             select = self.wrap(select)
         first = slot + node.source.n_slots
         select.tail = order_by(select, node.order) + sql.SQL(" LIMIT {} OFFSET {}").format(
-            sql.Placeholder(f"p{first}"), sql.Placeholder(f"p{first + 1}")
+            self.marks.number(f"p{first}"), self.marks.number(f"p{first + 1}")
         )
         return select
+
+    def closure(self, node: Closure, slot: int) -> Select:
+        """Compile what rows of a table lead to: a query that goes on until it finds no row that is new."""
+        names = node.heading.names
+        start = self.node(node.source, slot).render(names)
+        found, table = identifier(self.alias()), self.base(node.table)
+        steps = [
+            sql.SQL(" AND ").join(
+                sql.SQL("{} = {}.{}").format(table.outputs[own].expression, found, identifier(before))
+                for own, before in step
+            )
+            for step in node.steps
+        ]
+        query = sql.SQL(
+            "WITH RECURSIVE {found} AS ({start} UNION {more} JOIN {found} ON {step}) SELECT * FROM {found}"
+        ).format(found=found, start=start, more=table.render(names), step=sql.SQL(" OR ").join(steps))
+        return named(query, self.alias(), names)
 
     # ---- conditions ---------------------------------------------------------------------------------
 
@@ -253,7 +279,7 @@ class Lowering:
                 return sql.SQL("{} {} {}").format(
                     select.outputs[given.name].expression,
                     OPERATORS[given.operator],
-                    placeholder(slot, heading[given.name].type),
+                    self.marks.value(slot, heading[given.name].type),
                 )
             case c.IsNull():
                 return sql.SQL("{} IS NULL").format(select.outputs[given.name].expression)
@@ -263,7 +289,8 @@ class Lowering:
                 at = select.outputs[given.path.name].expression
                 return sql.SQL("{} IS NULL").format(extract(at, given.path))
             case c.Among():
-                return self.among(given, select, heading, slot)
+                columns = [select.outputs[name].expression for name in given.columns]
+                return self.marks.among(columns, slot, [heading[name].type for name in given.columns])
             case c.Matches():
                 return self.matches(given, select, slot)
             case c.Not():
@@ -283,24 +310,12 @@ class Lowering:
             case _:
                 raise DataJointError(f"no SQL for {type(given).__name__}")
 
-    def among(self, given: c.Among, select: Select, heading: Heading, slot: int) -> sql.Composable:
-        """Compile a list of values, or of tuples of values."""
-        columns = [select.outputs[name].expression for name in given.columns]
-        lists = [
-            placeholder(slot + i, heading[name].type, array=True) for i, name in enumerate(given.columns)
-        ]
-        if len(columns) == 1:
-            return sql.SQL("{} = ANY ({})").format(columns[0], lists[0])
-        comma = sql.SQL(", ")
-        return sql.SQL("({}) IN (SELECT * FROM unnest({}))").format(comma.join(columns), comma.join(lists))
-
     def compare_path(self, given: c.ComparePath, select: Select, slot: int) -> sql.Composable:
         """Compile a comparison inside JSON."""
         at = select.outputs[given.path.name].expression
         left = extract(at, given.path, as_json=True) if given.as_json else inside(at, given.path)
         kind = sql.SQL("jsonb") if given.as_json else comparison_type(given.path.cast or n.TEXT)
-        value = sql.SQL("{}::{}").format(sql.Placeholder(f"p{slot}"), kind)
-        return sql.SQL("{} {} {}").format(left, OPERATORS[given.operator], value)
+        return sql.SQL("{} {} {}").format(left, OPERATORS[given.operator], self.marks.cast(slot, kind))
 
     def matches(self, given: c.Matches, select: Select, slot: int) -> sql.Composable:
         """Compile EXISTS; values that are NULL match nothing."""

@@ -30,6 +30,20 @@ class Statement:
     columns: tuple[HeadingAttribute, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class CopyOut(Statement):
+    """A binary COPY of an expression's rows.
+
+    Attributes
+    ----------
+    settings
+        The statement that, inside the same transaction, makes settings of the values of the slots; None
+        without values.
+    """
+
+    settings: str | None = None
+
+
 def parameters(values: Sequence[object]) -> dict[str, object]:
     """Name the values of an expression's slots as its statement's placeholders do."""
     return {f"p{index}": value for index, value in enumerate(values)}

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from djcli.algebra.heading import HeadingAttribute
-from djcli.codecs.scalars import kind_of_type
+from djcli.codecs.scalars import kind_of
 from djcli.errors import DataJointError
+
+_DECIMAL128 = 38
 
 
 def arrow_column(arrow: Any, attribute: HeadingAttribute, values: Sequence[Any], kind: Any) -> Any:
@@ -23,20 +25,20 @@ def arrow_column(arrow: Any, attribute: HeadingAttribute, values: Sequence[Any],
 
 
 def arrow_type(arrow: Any, attribute: HeadingAttribute) -> Any:
-    """Return the Arrow type of an attribute; None where it shows in the values alone."""
+    """Return the type of an attribute in Arrow; None where its values tell."""
     kind = attribute.type
-    name = kind_of_type(kind.name, kind.column) if kind.codec is None else "codec"
-    match name:
-        case "int8" | "int16" | "int32" | "int64":
-            # PostgreSQL has no smaller one
-            return arrow.int16() if name == "int8" else getattr(arrow, name)()
-        case "float32" | "float64":
+    match kind_of(kind.name, kind.column):
+        case _ if kind.codec is not None:
+            return None
+        case "int8":  # PostgreSQL has no smaller one
+            return arrow.int16()
+        case "int16" | "int32" | "int64" | "float32" | "float64" as name:
             return getattr(arrow, name)()
         case "bool":
             return arrow.bool_()
         case "decimal" if kind.args:
             return (
-                arrow.decimal128(*kind.args) if kind.args[0] <= DECIMAL128 else arrow.decimal256(*kind.args)
+                arrow.decimal128(*kind.args) if kind.args[0] <= _DECIMAL128 else arrow.decimal256(*kind.args)
             )
         case "char" | "varchar" | "enum" | "uuid" | "json":
             return arrow.string()
@@ -44,20 +46,17 @@ def arrow_type(arrow: Any, attribute: HeadingAttribute) -> Any:
             return arrow.date32()
         case "datetime":
             return arrow.timestamp("us")
+        case "zoned":
+            return arrow.timestamp("us", tz="UTC")
         case "bytes":
             return arrow.binary()
         case _:
             return None
 
 
-DECIMAL128 = 38
-
-
 def arrow_values(attribute: HeadingAttribute, values: Sequence[Any]) -> Sequence[Any]:
     """Return values that Arrow and polars take."""
-    match (
-        kind_of_type(attribute.type.name, attribute.type.column) if attribute.type.codec is None else "codec"
-    ):
+    match kind_of(attribute.type.name, attribute.type.column):
         case "uuid":
             return [None if v is None else str(v) for v in values]
         case "json":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, update_wrapper
+from functools import update_wrapper
+from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 S = TypeVar("S")
@@ -19,4 +20,5 @@ class either(Generic[S, P, R]):  # noqa: N801 - used as a decorator
         update_wrapper(cast(Callable[..., Any], self), function)
 
     def __get__(self, instance: S | None, owner: type[S]) -> Callable[P, R]:
-        return partial(self.function, owner() if instance is None else instance)
+        bound = MethodType(self.function, owner() if instance is None else instance)
+        return cast(Callable[P, R], bound)

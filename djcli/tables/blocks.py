@@ -103,7 +103,7 @@ def row_blocks(
     model: TableModel, rows: list[Any], numbers: Sequence[int], source: Source = MEMORY
 ) -> Iterator[Block | RowError]:
     """Put rows that give the same attributes into blocks; in place of a row that is none, what is wrong."""
-    block = _uniform_dicts(rows, numbers, source)
+    block = uniform_dicts(rows, numbers, source)
     if block is not None:
         yield block
         return
@@ -121,7 +121,7 @@ def row_blocks(
         yield Block(names, [list(column) for column in zip(*found, strict=True)], theirs, source)
 
 
-def _uniform_dicts(rows: list[Any], numbers: Sequence[int], source: Source) -> Block | None:
+def uniform_dicts(rows: list[Any], numbers: Sequence[int], source: Source = MEMORY) -> Block | None:
     """Return the block of dicts that all have the same keys; None for anything else."""
     if set(map(type, rows)) != {dict}:
         return None
@@ -153,10 +153,10 @@ def _fields(model: TableModel, row: object, number: int) -> tuple[tuple[str, ...
             listed = ", ".join(model.names)
             raise RowError(number, f"has {len(values)} values for {len(model.names)} attributes ({listed})")
         return model.names, values
-    raise RowError(number, f"is {kind_of(row)}; give a dict or a sequence")
+    raise RowError(number, f"is {described(row)}; give a dict or a sequence")
 
 
-def kind_of(value: object) -> str:
+def described(value: object) -> str:
     """Return what a value is, for messages."""
     return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 

@@ -72,6 +72,15 @@ class Cascade:
         """The place of each table in the order."""
         return {table: place for place, table in enumerate(self.links)}
 
+    @property
+    def is_circular(self) -> bool:
+        """Whether links lead back to a table before; a table's references to itself do not count."""
+        return any(
+            link.source != table and self.is_backward(table, link)
+            for table, links in self.links.items()
+            for link in links
+        )
+
     def is_backward(self, table: TableId, link: Link) -> bool:
         """Whether a link leads from a table to itself or to one before it."""
         return self.rank[link.source] >= self.rank[table]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from psycopg import sql
 
@@ -72,12 +72,12 @@ def _with_parents(instance: Instance, classes: Iterable[TableClass]) -> dict[Tab
     return found
 
 
-def ensure(instance: Instance, tables: Iterable[TableId]) -> None:
+def ensure(instance: Instance, tables: Collection[TableId]) -> None:
     """Declare those tables that are missing, where this is allowed.
 
     Where it is not, the statement that needs them says so with `MissingTableError`.
     """
-    if not instance.create_tables:
+    if not instance.create_tables or instance.known.issuperset(tables):
         return
     unknown = [table for table in tables if table not in instance.known and table in instance.classes]
     if not unknown:

@@ -19,7 +19,7 @@ from djcli.database.connection import Connection
 from djcli.database.failures import is_conflict
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError, IntegrityError
-from djcli.names import display_name
+from djcli.names import counted, display_name
 from djcli.sql.compile import compile_delete
 from djcli.sql.statement import parameters
 from djcli.tables.cascade import Cascade, Doomed, plan_cascade
@@ -126,7 +126,7 @@ def delete(
     deleted = _delete_with_patience(table, plan, part_integrity, shown)
     for name, number in deleted.items():
         if number:
-            logger.info("deleted %d rows of %s", number, name)
+            logger.info("deleted %s of %s", counted(number, "row"), name)
     return deleted[table.id]
 
 
@@ -143,11 +143,22 @@ def preview(table: Any, *, part_integrity: str = "enforce") -> dict[TableId, int
     return {name: number for name, number in counts.items() if number or name == table.id}
 
 
-def _plan(table: Any, part_integrity: str) -> Cascade:
-    if part_integrity not in PART_INTEGRITY:
+def check_part_integrity(policy: str) -> None:
+    """Refuse a policy for parts that there is not.
+
+    Raises
+    ------
+    DataJointError
+        Naming those there are.
+    """
+    if policy not in PART_INTEGRITY:
         raise DataJointError(
-            f"part_integrity={part_integrity!r}: it must be one of {', '.join(map(repr, PART_INTEGRITY))}"
+            f"part_integrity={policy!r}: it must be one of {', '.join(map(repr, PART_INTEGRITY))}"
         )
+
+
+def _plan(table: Any, part_integrity: str) -> Cascade:
+    check_part_integrity(part_integrity)
     return plan_cascade(table.connection, table.id, with_masters=part_integrity == "cascade")
 
 

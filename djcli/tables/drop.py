@@ -81,9 +81,8 @@ def drop_tables(instance: Instance, tables: Sequence[TableId]) -> None:
         statements: list[sql.Composable] = [*ddl.drop_tables([*tables, *queues])]
         with_lineage = [t for t in tables if TableId(t.schema, ddl.LINEAGE_TABLE) in catalog.relations]
         statements += ddl.forget_lineage(with_lineage)
+        statements += [ddl.drop_enum(*enum) for enum in _orphaned_enums(catalog, [*tables, *queues])]
         connection.execute(ddl.script(statements))
-        for enum in _orphaned_enums(catalog, [*tables, *queues]):
-            connection.execute(ddl.drop_enum(*enum))
     instance.forget()
 
 

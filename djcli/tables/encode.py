@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn, cast
 
+from djcli.codecs.plain import is_numpy_number
 from djcli.codecs.registry import encode_chain
-from djcli.codecs.scalars import encoder, kind_of_type, parse_text
+from djcli.codecs.scalars import encoder, kind_of, parse_text
 from djcli.definition.attribute import Attribute
 from djcli.definition.model import TableModel
 from djcli.errors import DataJointError, MissingAttributeError, UnknownAttributeError
 from djcli.names import did_you_mean
-from djcli.tables.blocks import Block, RowError
-from djcli.tables.columns import WIDTHS, encode_column_at_once
+from djcli.tables.blocks import Block, RowError, uniform_dicts
+from djcli.tables.columns import WIDTHS, encode_at_once
 
 Encoder = Callable[[object], object]
 
@@ -163,12 +164,15 @@ def _encode_column(
         # Where a whole number is missing, numpy's users write nan.
         values = [None if value != value else value for value in values]
         types = set(map(type, values))
+    if len(types) == 1 and is_numpy_number(next(iter(types))):
+        values = [value.item() for value in cast("Sequence[Any]", values)]
+        types = set(map(type, values))
     encode = encoders(model)[attribute.name]
     if type(None) in types:
         if not attribute.has_default:
             _report_nulls(attribute, values, block.numbers, report)
         encode = _sparing_none(encode)
-    at_once = encode_column_at_once(attribute, types, values)
+    at_once = encode_at_once(attribute, types, values)
     if at_once is not None:
         return at_once
 
@@ -246,7 +250,7 @@ def _read_text(
 ) -> Sequence[object]:
     """Read values that are text in a file; an empty field of CSV is missing, or an empty text where none may be."""
     kind = attribute.type
-    stored = "codec" if kind.codec is not None else kind_of_type(kind.name, kind.column)
+    stored = "codec" if kind.codec is not None else kind_of(kind.name, kind.column)
     if block.source.is_text:
         if kind.codec is not None:
             message = f"attribute {attribute.name!r} holds {kind.text}, which a text file cannot give"
@@ -315,6 +319,25 @@ def encode_dict(
         return names, tuple([encode(value) for encode, value in zip(plan, row.values(), strict=True)])
     except (ValueError, TypeError, DataJointError):
         return None
+
+
+def encode_dicts(
+    model: TableModel, rows: list[object]
+) -> tuple[tuple[str, ...], list[tuple[object, ...]]] | None:
+    """Encode rows as `encode_dict` does, if all give the same attributes and have nothing wrong."""
+    block = uniform_dicts(rows, range(1, len(rows) + 1))
+    if block is None or _plan(model, block.names) is None:
+        return None
+    if any(type(None) in set(map(type, column)) for column in block.columns):
+        return None
+    try:
+        return block.names, list(_encode(model, block, _give_up).rows())
+    except (ValueError, TypeError, DataJointError):
+        return None
+
+
+def _give_up(problem: Problem) -> NoReturn:
+    raise DataJointError(problem.message)
 
 
 @lru_cache(maxsize=1024)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from types import EllipsisType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from djcli.algebra import nodes
 from djcli.algebra.conditions import TRUE, Condition, Constant, Not
+from djcli.algebra.keyed import restricted_by_dict
 from djcli.algebra.ordering import Top, handed_on, read_order
 from djcli.algebra.projection import read_aggregation, read_projection
 from djcli.algebra.relation import Node
@@ -144,6 +145,15 @@ class QueryExpression(Results, Expression):
             If it is none of these, if a value does not fit its attribute, or if namesakes are not
             homologous: then it names both origins.
         """
+        return self._narrowed(restriction, semantic_check=semantic_check)
+
+    def _narrowed(self, restriction: object, *, semantic_check: bool = True) -> Self:
+        if type(restriction) is dict:  # by far the most frequent
+            given = cast(dict[object, object], restriction)
+            quick = restricted_by_dict(self.node, given)
+            if quick is not None:
+                return self._restricted(quick[0], self._values + quick[1], ())._noting(given)
+            restriction = given
         if isinstance(restriction, Top):
             return self._topped(restriction)
         read = read_restriction(self.heading, restriction, semantic_check=semantic_check, restricted=self)
@@ -170,7 +180,7 @@ class QueryExpression(Results, Expression):
         return self
 
     def __and__(self, restriction: object) -> Self:
-        return self.restrict(restriction)
+        return self._narrowed(restriction)
 
     def __sub__(self, restriction: object) -> Self:
         if isinstance(restriction, Top):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from djcli.algebra.heading import Heading, HeadingAttribute
+from djcli.algebra.nodes import Order
 from djcli.algebra.ordering import OrderBy, check_limit, handed_on, read_order
 from djcli.algebra.relation import Node
 from djcli.codecs.registry import decode_chain
 from djcli.codecs.scalars import decoder
+from djcli.database.copy_out import Rows
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError
-from djcli.sql.compile import compile_count, compile_exists, compile_select
+from djcli.sql.compile import compile_copy, compile_count, compile_exists, compile_select
 from djcli.sql.statement import Statement, parameters
 from djcli.tables.declare import ensure
 from djcli.tables.instance import Instance
@@ -21,66 +25,110 @@ from djcli.tables.instance import Instance
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["OrderBy", "Query", "Row", "array", "read_order", "structured_array"]
+__all__ = ["OrderBy", "Page", "Query", "Row", "array", "read_order", "structured_array"]
 
 Row = tuple[Any, ...]
+_NO_LIMITS: dict[str, object] = {}
+
 Decoders = tuple[tuple[int, Callable[[Any], Any]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which rows are fetched, and how.
+
+    Attributes
+    ----------
+    order_by, limit, offset, squeeze
+        As in `Results.to_dicts`.
+    """
+
+    order_by: OrderBy = None
+    limit: int | None = None
+    offset: int | None = None
+    squeeze: bool = False
+
+
+ALL = Page()
+"""All rows, in whatever order they come."""
 
 
 class Query:
     """An expression bound to its database: what can be asked of it."""
 
-    def __init__(self, instance: Instance, node: Node, values: Sequence[object]) -> None:
+    def __init__(self, instance: Instance, node: Node, values: tuple[object, ...]) -> None:
         self.instance = instance
         self.node = node
         self.values = values
 
     def _run(self, statement: Statement, extra: dict[str, object] | None = None) -> list[Row]:
-        ensure(self.instance, self.node.tables)
-        params = parameters(self.values) | (extra or {})
-        if self.instance.interceptor is not None:
-            return self.instance.interceptor.read(self.node, statement, params)
-        return self.instance.connection.rows(statement.text, params)
+        instance = self.instance
+        ensure(instance, self.node.tables)
+        limits = extra or _NO_LIMITS
+        if instance.interceptor is not None:
+            return instance.interceptor.read(self.node, statement, self.values, limits)
+        return instance.connection.rows(statement.text, {**parameters(self.values), **limits})
 
     def statement(
-        self,
-        names: tuple[str, ...] | None = None,
-        order_by: OrderBy = None,
-        limit: int | None = None,
-        offset: int | None = None,
+        self, names: tuple[str, ...] | None = None, page: Page = ALL
     ) -> tuple[Statement, dict[str, object]]:
         """Return the statement that fetches, with the parameters of its limit.
 
         Without an ordering of its own it keeps that of a `Top`.
         """
-        if order_by is None and limit is None and not offset:
+        if page.order_by is None and page.limit is None and not page.offset:
             return compile_select(self.node, names), {}
-        limit, offset = check_limit(limit, offset)
-        limited = limit is not None or offset > 0
-        order = handed_on(self.node) if order_by is None else read_order(self.node.heading, order_by)
-        extra: dict[str, object] = {"limit": limit, "offset": offset} if limited else {}
-        return compile_select(self.node, names, order, limited=limited), extra
+        order, extra = self._paged(page)
+        return compile_select(self.node, names, order, limited=bool(extra)), extra
 
-    def rows(
-        self,
-        names: tuple[str, ...] | None = None,
-        order_by: OrderBy = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        *,
-        squeeze: bool = False,
-    ) -> list[Row]:
+    def _paged(self, page: Page) -> tuple[tuple[Order, ...], dict[str, object]]:
+        """Return the ordering of a page, and the parameters of its limit."""
+        limit, offset = check_limit(page.limit, page.offset)
+        limited = limit is not None or offset > 0
+        if page.order_by is not None:
+            order = read_order(self.node.heading, page.order_by)
+        else:
+            order = handed_on(self.node) if limited else ()
+        return order, {"limit": limit, "offset": offset} if limited else {}
+
+    def dicts(self, names: tuple[str, ...] | None = None, page: Page = ALL) -> list[dict[str, Any]]:
+        """Fetch rows as dicts of the named attributes (all by default)."""
+        keys = self.node.heading.names if names is None else names
+        with _NoCollection():
+            # No check of lengths per row: they are those of the statement.
+            return [dict(zip(keys, row)) for row in self.rows(names, page)]  # noqa: B905 - see above
+
+    def rows(self, names: tuple[str, ...] | None = None, page: Page = ALL) -> list[Row]:
         """Fetch rows as tuples, decoded, of the named attributes (all by default)."""
-        statement, extra = self.statement(names, order_by, limit, offset)
-        rows = decode(statement, self._run(statement, extra))
-        if squeeze:
+        statement, extra = self.statement(names, page)
+        with _NoCollection():
+            rows = decode(statement, self._run(statement, extra))
+        if page.squeeze:
             rows = [tuple(v.squeeze() if hasattr(v, "squeeze") else v for v in row) for row in rows]
         return rows
+
+    def copy(self, take: Callable[[Rows], None], page: Page = ALL) -> bool:
+        """Fetch rows by binary COPY, all attributes; False if that cannot be, and nothing was fetched.
+
+        Parameters
+        ----------
+        take
+            Called with the rows, some megabytes at a time.
+        page
+            Which rows.
+        """
+        order, extra = self._paged(page)
+        copy = compile_copy(self.node, None, order, limited=bool(extra))
+        if copy is None or self.instance.interceptor is not None:
+            return False
+        ensure(self.instance, self.node.tables)
+        self.instance.connection.copy_out(copy, parameters(self.values) | extra, take)
+        return True
 
     def stream(self, names: tuple[str, ...] | None = None, order_by: OrderBy = None) -> Iterator[Row]:
         """Yield rows through a server-side cursor, in flat memory."""
         ensure(self.instance, self.node.tables)
-        statement, _ = self.statement(names, order_by)
+        statement, _ = self.statement(names, Page(order_by))
         found = decoders(statement)
         rows = self.instance.connection.stream(statement.text, parameters(self.values))
         if not statement.columns:
@@ -94,6 +142,20 @@ class Query:
     def exists(self) -> bool:
         """Whether there is any row."""
         return bool(self._run(compile_exists(self.node))[0][0])
+
+
+class _NoCollection:
+    """Lets the garbage collector rest while many objects are made, none of which is garbage."""
+
+    __slots__ = ("was_enabled",)
+
+    def __enter__(self) -> None:
+        self.was_enabled = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        if self.was_enabled:
+            gc.enable()
 
 
 @lru_cache(maxsize=4096)
@@ -155,13 +217,13 @@ def array(attribute: HeadingAttribute, values: Sequence[Any]) -> np.ndarray[Any,
     """
     import numpy as np  # heavy, and not needed to declare or to populate
 
-    if None not in values if attribute.type.codec is None else all(v is not None for v in values):
+    kinds = set(map(type, values))
+    if type(None) not in kinds:
         dtype = _DTYPES.get(attribute.type.name)
         if dtype is not None:
             return np.array(values, dtype=dtype)
         if attribute.type.name in ("char", "varchar", "enum"):
             return np.array(values, dtype=str)
-        kinds: set[type] = set(map(type, values))
         if len(kinds) == 1 and kinds <= {int, float, bool, str}:
             return np.array(values)
         if attribute.type.codec is not None and values:
@@ -182,10 +244,7 @@ def objects(values: Sequence[Any]) -> np.ndarray[Any, Any]:
     """Return an array of these very objects."""
     import numpy as np  # heavy, and not needed to declare or to populate
 
-    column = np.empty(len(values), dtype=object)
-    for place, value in enumerate(values):  # one by one: arrays must not be spread out
-        column[place] = value
-    return column
+    return np.fromiter(values, dtype=object, count=len(values))  # which spreads nothing out
 
 
 def columns(names: Sequence[str], rows: Sequence[Row]) -> dict[str, Sequence[Any]]:
@@ -196,7 +255,7 @@ def columns(names: Sequence[str], rows: Sequence[Row]) -> dict[str, Sequence[Any
 
 
 def structured_array(heading: Heading, rows: list[Row]) -> np.ndarray[Any, Any]:
-    """Return rows as one structured array; a numeric column with nulls holds NaN, text is objects."""
+    """Return rows as one structured array: text is objects, and so is what has nulls; a null float is NaN."""
     import numpy as np  # heavy, and not needed to declare or to populate
 
     found = columns(heading.names, rows)
@@ -204,7 +263,7 @@ def structured_array(heading: Heading, rows: list[Row]) -> np.ndarray[Any, Any]:
     for attribute in heading:
         values = found[attribute.name]
         dtype = _DTYPES.get(attribute.type.name)
-        if dtype in ("int64", "float64") and None in values:
+        if dtype == "float64" and None in values:
             parts[attribute.name] = np.array([np.nan if v is None else v for v in values])
         elif dtype is not None and None not in values:
             parts[attribute.name] = np.array(values, dtype=dtype)

@@ -26,14 +26,14 @@ from djcli.sql import insert as statements
 from djcli.sql.compile import compile_select
 from djcli.sql.insert import OnDuplicate
 from djcli.sql.statement import parameters
-from djcli.tables.blocks import Block
-from djcli.tables.encode import Problem, encode_blocks, encode_dict, encoders, unknown
+from djcli.tables.blocks import BLOCK, Block
+from djcli.tables.encode import Problem, encode_blocks, encode_dict, encode_dicts, encoders, unknown
 from djcli.tables.files.rowfile import RowFile
 from djcli.tables.instance import Instance
 from djcli.tables.refused import explain
 from djcli.tables.rows import read_blocks
 
-__all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "making", "send"]
+__all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "making", "send_rows"]
 
 CHUNK = 20_000
 """Rows in one statement; more go in several, within one transaction."""
@@ -94,7 +94,7 @@ def insert(
     if isinstance(rows, Expression):
         _insert_expression(instance, model, rows, on_duplicate, ignore_extra_fields=ignore_extra_fields)
         return
-    if _insert_one(instance, model, rows, on_duplicate):
+    if _hand_over(instance, model, rows, on_duplicate):
         return
     size = chunk_size or CHUNK
     chunks = _Chunks(model, _encoded(model, rows, ignore_extra_fields=ignore_extra_fields), size)
@@ -117,16 +117,19 @@ def insert(
             _insert_chunk(connection, model, chunk, on_duplicate, between)
 
 
-def _insert_one(instance: Instance, model: TableModel, given: object, on_duplicate: OnDuplicate) -> bool:
-    """Hand one row, a plain dict with nothing wrong, to a running populate; False leaves it to the long way."""
+def _hand_over(instance: Instance, model: TableModel, given: object, on_duplicate: OnDuplicate) -> bool:
+    """Hand a few plain dicts with nothing wrong to a running populate; False leaves them to the long way."""
     taker = instance.interceptor
-    if taker is None or on_duplicate is not OnDuplicate.REFUSE or not isinstance(given, tuple):
+    if taker is None or on_duplicate is not OnDuplicate.REFUSE or not isinstance(given, (list, tuple)):
         return False
-    rows = cast(tuple[object, ...], given)
-    if len(rows) != 1 or type(rows[0]) is not dict:
+    rows = cast("list[object]", given)
+    if not 0 < len(rows) <= BLOCK or type(rows[0]) is not dict:
         return False
-    encoded = encode_dict(model, cast(dict[str, object], rows[0]))
-    return encoded is not None and taker.write(model, [encoded])
+    if len(rows) == 1:
+        one = encode_dict(model, cast(dict[str, object], rows[0]))
+        return one is not None and taker.write(model, one[0], [one[1]])
+    many = encode_dicts(model, rows)
+    return many is not None and taker.write(model, *many)
 
 
 def _is_at_hand(rows: object) -> bool:
@@ -236,8 +239,8 @@ def _insert_one_chunk(
     """Insert all there is: handed to a running populate, or at once."""
     taker = instance.interceptor
     if taker is not None and on_duplicate is OnDuplicate.REFUSE:
-        rows: list[EncodedRow] = [(block.names, values) for block in blocks for values in block.rows()]
-        if taker.write(model, rows):
+        rows = [values for block in blocks for values in block.rows()]
+        if taker.write(model, blocks[0].names, rows):
             return
     connection = instance.connection
     attempts = 1 if connection.in_transaction else ATTEMPTS
@@ -272,12 +275,16 @@ def _insert_chunk(
 # ---- sending --------------------------------------------------------------------------------------------
 
 
-def send(
-    connection: Connection, model: TableModel, rows: Sequence[EncodedRow], on_duplicate: OnDuplicate
+def send_rows(
+    connection: Connection,
+    model: TableModel,
+    names: tuple[str, ...],
+    rows: Sequence[tuple[object, ...]],
+    on_duplicate: OnDuplicate,
 ) -> None:
-    """Insert encoded rows that all give the same attributes; the caller has opened a transaction."""
-    columns: list[Sequence[object]] = list(zip(*(values for _, values in rows), strict=True))
-    _send(connection, model, [Block(rows[0][0], columns, range(1, len(rows) + 1))], on_duplicate)
+    """Insert encoded rows of the named attributes; the caller has opened a transaction."""
+    columns: list[Sequence[object]] = list(zip(*rows, strict=True))
+    _send(connection, model, [Block(names, columns, range(1, len(rows) + 1))], on_duplicate)
 
 
 def _send(

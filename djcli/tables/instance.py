@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from djcli.algebra.relation import Node
@@ -42,12 +42,14 @@ class Interceptor(Protocol):
     It answers queries and takes rows to be inserted in its own time, so that the outcome is the same.
     """
 
-    def read(self, node: Node, statement: Statement, params: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        """Return the rows of a query."""
+    def read(
+        self, node: Node, statement: Statement, values: tuple[object, ...], limits: Mapping[str, object]
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of a query, whose slots have these values and whose limit, if any, these."""
         ...
 
-    def write(self, model: TableModel, rows: Sequence[tuple[tuple[str, ...], tuple[object, ...]]]) -> bool:
-        """Take encoded rows to be inserted; False to have them inserted at once."""
+    def write(self, model: TableModel, names: tuple[str, ...], rows: list[tuple[object, ...]]) -> bool:
+        """Take encoded rows of the named attributes to be inserted; False to have them inserted at once."""
         ...
 
 

@@ -83,6 +83,9 @@ class TableMeta(type, Expression):
     def __sub__(cls, other: object) -> Any:
         return cls() - other
 
+    def __neg__(cls) -> Any:
+        return -cls()
+
     def __mul__(cls, other: object) -> Any:
         return cls() * other
 

@@ -14,8 +14,26 @@ from djcli.settings import config
 from djcli.sql.statement import parameters
 from djcli.tables import frames
 from djcli.tables.binding import either
-from djcli.tables.fetch import OrderBy, Query, Row, array, columns, structured_array
+from djcli.tables.fetch import OrderBy, Page, Query, Row, array, columns, structured_array
 from djcli.tables.preview import preview_html, preview_text
+
+
+def _framing(make: Callable[[Query, Page], Any]) -> Any:
+    """Return the method that makes a frame, named and described as the function that does it."""
+
+    def method(
+        self: Results,
+        order_by: OrderBy = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        squeeze: bool = False,
+    ) -> Any:
+        return make(self.query, Page(order_by, limit, offset, squeeze))
+
+    method.__name__ = make.__name__
+    method.__qualname__ = f"Results.{make.__name__}"
+    method.__doc__ = f"{(make.__doc__ or '').rstrip()}\n\n    The parameters are those of `to_dicts`.\n"
+    return either(method)
 
 
 class Results:
@@ -93,15 +111,14 @@ class Results:
         squeeze
             Whether dimensions of length one are removed from arrays that are values.
         """
-        return _dicts(self.heading.names, self.query.rows(None, order_by, limit, offset, squeeze=squeeze))
+        return self.query.dicts(None, Page(order_by, limit, offset, squeeze))
 
     @either
     def keys(
         self, order_by: OrderBy = None, limit: int | None = None, offset: int | None = None
     ) -> list[dict[str, Any]]:
         """Return the primary keys of all rows as dicts."""
-        names = self.heading.primary_key
-        return _dicts(names, self.query.rows(names, order_by, limit, offset))
+        return self.query.dicts(self.heading.primary_key, Page(order_by, limit, offset))
 
     @either
     def head(self, limit: int = 25) -> list[dict[str, Any]]:
@@ -126,7 +143,7 @@ class Results:
         self.heading.check(wanted)
         keyed = self.heading.primary_key if "KEY" in attrs else ()
         names = tuple(dict.fromkeys((*wanted, *keyed))) if attrs else self.heading.names
-        rows = self.query.rows(names, None, 2, squeeze=squeeze)
+        rows = self.query.rows(names, Page(limit=2, squeeze=squeeze))
         if len(rows) != 1:
             found = "no row" if not rows else "more than one"
             raise DataJointError(f"fetch1 needs exactly one row, but there is {found} in {self.described()}")
@@ -174,7 +191,7 @@ class Results:
         self.heading.check(attrs)
         keys = self.heading.primary_key if include_key and attrs else ()
         fetched = tuple(dict.fromkeys((*attrs, *keys))) if attrs else self.heading.names
-        rows = self.query.rows(fetched, order_by, limit, offset, squeeze=squeeze)
+        rows = self.query.rows(fetched, Page(order_by, limit, offset, squeeze))
         if not attrs:
             return structured_array(self.heading, rows)
         found = columns(fetched, rows)
@@ -184,51 +201,9 @@ class Results:
             return [{k: row[i] for k, i in zip(keys, places, strict=True)} for row in rows], *arrays
         return arrays[0] if len(arrays) == 1 else arrays
 
-    def _framed(
-        self,
-        make: Callable[[Heading, list[Row]], Any],
-        order_by: OrderBy,
-        limit: int | None,
-        offset: int | None,
-        squeeze: bool,
-    ) -> Any:
-        return make(self.heading, self.query.rows(None, order_by, limit, offset, squeeze=squeeze))
-
-    @either
-    def to_pandas(
-        self,
-        order_by: OrderBy = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        squeeze: bool = False,
-    ) -> Any:
-        """Return all rows as a pandas frame, indexed by the primary key; the parameters are `to_dicts`'s.
-
-        Whole numbers stay whole where there are nulls (``Int64``).
-        """
-        return self._framed(frames.to_pandas, order_by, limit, offset, squeeze)
-
-    @either
-    def to_polars(
-        self,
-        order_by: OrderBy = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        squeeze: bool = False,
-    ) -> Any:
-        """Return all rows as a polars frame; the parameters are `to_dicts`'s."""
-        return self._framed(frames.to_polars, order_by, limit, offset, squeeze)
-
-    @either
-    def to_arrow(
-        self,
-        order_by: OrderBy = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        squeeze: bool = False,
-    ) -> Any:
-        """Return all rows as an Arrow table; the parameters are `to_dicts`'s."""
-        return self._framed(frames.to_arrow, order_by, limit, offset, squeeze)
+    to_pandas = _framing(frames.to_pandas)
+    to_polars = _framing(frames.to_polars)
+    to_arrow = _framing(frames.to_arrow)
 
     @either
     def fetch(
@@ -276,7 +251,7 @@ class Results:
         if as_dict:
             unique = tuple(dict.fromkeys((*self.heading.primary_key, *names)))
             kept = tuple(name for name in self.heading.names if name in unique)
-            return _dicts(kept, self.query.rows(kept, order_by, limit, offset, squeeze=squeeze))
+            return self.query.dicts(kept, Page(order_by, limit, offset, squeeze))
         plain = tuple(attr for attr in attrs if attr != "KEY")
         keys, *arrays = self.to_arrays(*plain, include_key=True, **how, squeeze=squeeze)
         left = iter(arrays)
@@ -307,7 +282,7 @@ class Results:
         """Fetch one row more than are shown; what codecs store stays where it is."""
         names = tuple(a.name for a in self.heading if a.type.codec is None)
         order = None if handed_on(self.node) else "KEY"
-        rows = self.query.rows(names, order, limit + 1)
+        rows = self.query.rows(names, Page(order, limit + 1))
         if len(names) == len(self.heading):
             return rows
         places = {name: place for place, name in enumerate(names)}
@@ -332,8 +307,3 @@ class Results:
 
     def _title(self) -> str:
         return ""
-
-
-def _dicts(names: Sequence[str], rows: list[Row]) -> list[dict[str, Any]]:
-    # No check of lengths per row: they are those of the statement.
-    return [dict(zip(names, row)) for row in rows]  # noqa: B905 - see above

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from djcli.definition.model import TableModel
 from djcli.errors import DataJointError
-from djcli.tables.blocks import BLOCK, Block, RowError, Source, kind_of, numbered, row_blocks
+from djcli.tables.blocks import BLOCK, Block, RowError, Source, described, numbered, row_blocks
 from djcli.tables.files.rowfile import RowFile
 
 SPELLED = Source(spelled=("json",))
@@ -46,7 +46,7 @@ def read_blocks(model: TableModel, rows: object) -> Iterator[Block | RowError]:
         return rows.blocks(model)
     given: Any = rows
     if isinstance(rows, type) or not (hasattr(given, "__iter__") or _is_frame(given)):
-        raise DataJointError(f"insert takes an iterable of rows, not {kind_of(given)}")
+        raise DataJointError(f"insert takes an iterable of rows, not {described(given)}")
     if _is_frame(given):
         return _frame(model, given)
     if getattr(getattr(given, "dtype", None), "names", None) and given.shape:
@@ -134,7 +134,7 @@ def _series(model: TableModel, name: str, series: Any) -> list[object]:
 def with_index(model: TableModel, frame: Any, index_as_pk: bool | None) -> Any:
     """Return a pandas frame whose index has become columns, or is gone; see `Table.insert_dataframe`."""
     if not hasattr(frame, "iloc"):
-        raise DataJointError(f"insert_dataframe takes a pandas frame, not {kind_of(frame)}")
+        raise DataJointError(f"insert_dataframe takes a pandas frame, not {described(frame)}")
     names = list(frame.index.names)
     if index_as_pk and set(names) != set(model.primary_key):
         raise DataJointError(

@@ -324,12 +324,15 @@ class Schema:
     # ---- diagrams -----------------------------------------------------------------------------------
 
     def diagram_graph(self) -> Graph:
-        """Return the graph of all tables known to this database's classes."""
-        return Graph(cls.class_model() for cls in self.instance.classes.values())
+        """Return the graph of all tables known to this database's classes; without any here, of its tables too."""
+        models = {table: cls.class_model() for table, cls in self.instance.classes.items()}
+        if not self._tables:
+            models = dict(self.instance.fresh_catalog(self.name).tables) | models
+        return Graph(models.values())
 
-    def diagram_nodes(self) -> Iterator[TableId]:
-        """Yield the tables of the schema."""
-        return (cls.class_id() for cls in self._tables.values())
+    def diagram_nodes(self) -> list[TableId]:
+        """Return the tables of the schema: of its classes, or of the database where it has no classes."""
+        return [cls.class_id() for cls in self._tables.values()] or self._tables_in_database()
 
     def diagram_titles(self) -> MutableMapping[str, str]:
         """Return no names for schemas beyond their own."""

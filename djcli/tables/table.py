@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from djcli.catalog.graph import Graph
@@ -145,7 +146,7 @@ class Table(DefinedTable):
         mode = OnDuplicate.REFUSE
         if replace or skip_duplicates:
             mode = OnDuplicate.REPLACE if replace else OnDuplicate.SKIP
-        self.ensure_declared()
+        ensure(self.instance, (self.id,))
         insert(
             self.instance,
             self.model,
@@ -284,14 +285,7 @@ class Table(DefinedTable):
         return [self._shown(as_objects)(name) for name in graph_of(self).parts(self.id)]
 
     def _shown(self, as_objects: bool) -> Callable[[TableId], Any]:
-        return self._object_of if as_objects else quoted_name
-
-    def _object_of(self, name: TableId) -> Table:
-        """Return a table of the same database as an object of its class, or as a `FreeTable`."""
-        cls = self.instance.classes.get(name)
-        return (
-            cast("type[Table]", cls)() if cls is not None else FreeTable(self.connection, quoted_name(name))
-        )
+        return partial(table_object, self.instance) if as_objects else quoted_name
 
     @either
     def diagram_graph(self) -> Graph:
@@ -339,6 +333,13 @@ class FreeTable(Table):
         self._free_instance = Instance()
         self._free_instance.connection = connection
 
+    @classmethod
+    def of(cls, instance: Instance, table: TableId) -> FreeTable:
+        """Return a table of an instance, which shares what that knows of the database."""
+        made = cls(instance.connection, quoted_name(table))
+        made._free_instance = instance
+        return made
+
     def _restricted(self, node: Any, values: Any, unmatched: tuple[str, ...]) -> Any:
         restricted = super()._restricted(node, values, unmatched)
         restricted._id = self._id
@@ -364,6 +365,12 @@ class FreeTable(Table):
     def class_label(self) -> str:
         """The name that its class would have."""
         return display_name(self._id.name)
+
+
+def table_object(instance: Instance, table: TableId) -> Table:
+    """Return a table as an object of its class, or as a `FreeTable` where the instance knows none."""
+    cls = instance.classes.get(table)
+    return FreeTable.of(instance, table) if cls is None else cast("type[Table]", cls)()
 
 
 def _unquoted(name: str) -> str:

@@ -88,7 +88,7 @@ def test_safe_changes_run_without_a_question(djcli: Run, farm: Path) -> None:
     assert done.out.splitlines() == [
         *planned.out.splitlines(),
         "altered farm.Field: attribute area: comment '' becomes 'hectares'",
-        "altered farm.Field: attribute owner = 'me' : varchar(9)",
+        "added to farm.Field: attribute owner = 'me' : varchar(9)",
     ]
     assert djcli("apply").out == "nothing to declare\n"
     assert djcli("diff", "--check").code == 0
@@ -132,7 +132,7 @@ def test_computed_tables_are_offered_to_be_computed_again(djcli: Run, farm: Path
     assert refused.err.rstrip().endswith("djcli apply --recompute")
     done = djcli("apply", "--recompute")
     assert done.code == 0
-    assert done.out.splitlines()[-1] == "dropped and declared farm.Yield"
+    assert done.out.splitlines()[-1] == "dropped and declared farm.Yield: 2 rows to compute again"
     assert json.loads(djcli("show", "Yield", "--format", "json").out) == []
 
 
@@ -194,7 +194,15 @@ def test_history_lists_what_was_applied(djcli: Run, farm: Path) -> None:
     ]
     lines = djcli("history", "--limit", "1").out.splitlines()
     assert len(lines) == 2
-    assert "default 'oats' becomes 'rye'" in lines[1]
+    assert lines[1].endswith("altered farm.Field: attribute crop: default 'oats' becomes 'rye'")
+    told = djcli("history").out
+    assert "created schema farm" in told
+    assert "declared farm.Field" in told
+    assert "yet" not in told
+
+    (first,) = json.loads(djcli("history", "*Yield*", "--format", "json").out)
+    assert [change["done"] for change in first["changes"]] == ["declared farm.Yield"]
+    assert djcli("history", "tier:imported").code == 2
     assert "djcli_history" not in djcli("ls").out
     assert djcli("diff", "--check").code == 0
     assert djcli("drop", "--all", "--yes").code == 0

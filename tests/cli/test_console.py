@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -52,6 +53,45 @@ def printed_table(rows: list[tuple[str, object]]) -> list[str]:
         return sys.stdout.getvalue().split("\n")[:-1]
     finally:
         sys.stdout = kept
+
+
+@given(
+    st.lists(st.lists(st.text("ab ", max_size=30), min_size=3, max_size=3), min_size=1, max_size=4),
+    st.integers(3, 100),
+)
+def test_columns_fit_and_no_word_is_broken_while_another_column_can_give(
+    rows: list[list[str]], room: int
+) -> None:
+    widths = console.fit(rows, room)
+    natural = [max(len(row[index]) for row in rows) for index in range(3)]
+    words = [max(len(word) for row in rows for word in (*row[index].split(), "")) for index in range(3)]
+    assert sum(widths) <= room
+    assert all(width <= wanted for width, wanted in zip(widths, natural, strict=True))
+    if sum(natural) <= room:
+        assert widths == natural
+    elif sum(words) <= room:
+        assert sum(widths) == room
+        assert all(width >= word for width, word in zip(widths, words, strict=True))
+
+
+def test_a_narrow_terminal_keeps_names_whole() -> None:
+    program = (
+        "from djcli.cli import console; console.table(['table', 'comment'], "
+        "[['TrialAnalysis.TrialResult', 'what each of the trials gave in the end'], ['Q', 'short']])"
+    )
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=theirs,
+        stdout=theirs,
+        env={**os.environ, "COLUMNS": "48", "TERM": "xterm"},
+    )
+    process.wait(timeout=30)
+    os.close(theirs)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", os.read(ours, 10_000).decode()).splitlines()
+    os.close(ours)
+    assert any("TrialAnalysis.TrialResult" in line for line in lines)
+    assert max(map(len, lines)) <= 48
 
 
 def test_json_keeps_unicode_and_turns_the_rest_into_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,7 @@ def test_anything_is_read_or_refused_as_usage(text: str) -> None:
         ("a>b=c", "a", ">", "b=c"),
         ("note= two words ", "note", "=", " two words "),
         ("note=a<b", "note", "=", "a<b"),
+        ("note=a.b=c", "note", "=", "a.b=c"),
     ],
 )
 def test_examples(text: str, attribute: str, operator: str, value: str) -> None:
@@ -62,12 +63,21 @@ def test_examples(text: str, attribute: str, operator: str, value: str) -> None:
         ("1a=2", "'1a' is no attribute"),
         ("a==b", "write = once: a=b"),
         ("a like b", "is not ATTR=VALUE"),
+        (".species=Mus", "'.species' is no attribute"),
+        ("Subject.=Mus", "'Subject.' is no attribute"),
+        ("Subject.species", "'Subject.species' has no operator: write ATTR=VALUE"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, message: str) -> None:
     with pytest.raises(typer.BadParameter) as raised:
         parse_restriction(text)
     assert message in raised.value.message
+
+
+def test_the_table_of_an_attribute_can_be_told() -> None:
+    read = parse_restriction("lab.Session.Trial.stimulus != left")
+    assert read == Restriction("stimulus", "!=", "left", "lab.Session.Trial")
+    assert str(read) == "lab.Session.Trial.stimulus!=left"
 
 
 def test_all_are_read() -> None:

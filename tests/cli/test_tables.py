@@ -207,7 +207,7 @@ def test_restrictions_are_typed_and_apply_where_their_attribute_is(djcli: Run) -
     wrong = djcli("populate", "-r", "nmae=1")
     assert (wrong.code, wrong.out) == (2, "")
     assert "did you mean name" in wrong.err
-    assert "they have name)" in wrong.err
+    assert "(they have name; the tables that they depend on have weight, double)" in wrong.err
     text = djcli("show", "Animal", "-r", "weight=heavy")
     assert text.code == 2
     assert "float32" in text.err

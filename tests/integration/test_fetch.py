@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import inspect
 from collections.abc import Iterator
 from decimal import Decimal
 from types import SimpleNamespace
@@ -100,13 +101,32 @@ def test_arrays(lab: SimpleNamespace) -> None:
 
 
 def test_structured_arrays(lab: SimpleNamespace) -> None:
-    """All attributes as one array of records; a number that is missing is NaN."""
+    """All attributes as one array of records; a float that is missing is NaN, a whole number None."""
     subjects = lab.Subject.to_arrays(order_by="KEY")
     assert subjects.dtype.names == ("subject_id", "species", "weight", "born")
     assert subjects["subject_id"].tolist() == ["M1", "M2", "R1"]
     assert np.isnan(subjects["weight"][1])
     assert len(lab.Subject & subjects[:2][["subject_id"]]) == 2
+    sessions = lab.Session.to_arrays(order_by="KEY")
+    assert sessions.dtype["rig"] == np.dtype(object)
+    assert sessions["rig"].tolist() == [1, None, 2]
+    assert len(lab.Session & sessions) == 3
     assert (lab.Trial & False).to_arrays().dtype["trial_idx"] == np.dtype("int64")
+
+
+def test_methods_are_described(lab: SimpleNamespace) -> None:
+    """Of a class and of an instance: their own name, parameters and description, as a notebook shows them."""
+    for owner in (lab.Subject, lab.Subject()):
+        for name in ("to_dicts", "to_pandas", "to_polars", "to_arrow", "proj"):
+            method = getattr(owner, name)
+            assert method.__name__ == name
+            assert "----" in method.__doc__ or "parameters are those of `to_dicts`" in method.__doc__
+        assert list(inspect.signature(owner.to_arrow).parameters) == [
+            "order_by",
+            "limit",
+            "offset",
+            "squeeze",
+        ]
 
 
 def test_iteration_is_lazy(lab: SimpleNamespace) -> None:

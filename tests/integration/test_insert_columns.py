@@ -16,7 +16,7 @@ from djcli.definition.model import Attribute, TableId, TableModel
 from djcli.definition.types import parse_type
 from djcli.errors import DataJointError
 from djcli.tables.blocks import Block
-from djcli.tables.columns import encode_column_at_once, fits
+from djcli.tables.columns import encode_at_once, fits
 from djcli.tables.encode import Problem, encode_blocks
 
 KINDS = [
@@ -77,7 +77,7 @@ def test_a_column_encoded_at_once_is_what_its_encoder_makes_of_each_value(text: 
         st.one_of(st.lists(st.none() | one, min_size=1, max_size=4) for one in (_numbers, _spellings, values))
     )
     def check(column: list[Any]) -> None:
-        found = encode_column_at_once(Attribute("x", kind), set(map(type, column)), column)
+        found = encode_at_once(Attribute("x", kind), set(map(type, column)), column)
         if found is not None:
             encoded = [None if value is None else encode(value) for value in column]
             assert [(type(v), repr(v)) for v in found] == [(type(v), repr(v)) for v in encoded]

@@ -169,7 +169,7 @@ CASES = [
         "(1, 'y')",
         "t : int32\n---\na = 'z' : enum('z','y','x')",
         [
-            "~ lab.T: attribute a: enum labels 'z' added",
+            "~ lab.T: attribute a: enum labels 'z' added, reordered to enum('z','y','x')",
             "~ lab.T: attribute a: default 'x' becomes 'z'",
         ],
         [(1, "y")],

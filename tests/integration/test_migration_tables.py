@@ -24,7 +24,7 @@ from djcli.definition.attribute import Attribute, Default
 from djcli.definition.model import TableId
 from djcli.definition.types import parse_type
 from djcli.errors import DataJointError, RefusedError, SelectionError
-from djcli.migration.alter import alter_table, alter_tables
+from djcli.migration.alter import alter_tables
 from djcli.migration.apply import apply
 from djcli.migration.plan import Options
 from djcli.migration.planner import make_plan
@@ -159,6 +159,8 @@ def test_a_rename_is_offered_and_never_guessed(filled: Instance) -> None:
     assert "if it was renamed, keep the data with --rename Session.session=number" in hints
     assert "if it was renamed, keep the data with --rename Session.day=date" in hints
     assert plan.blocked
+    # what is inherited follows, so nothing is said of it
+    assert not any(each.hint for each in plan.changes if str(each.change.table) != "lab.Session")
     wanted = ("Session.session=number", "lab.Session.day=date")
     done = migrate(filled, renamed, renames=wanted)
     assert labels(done)[:2] == [
@@ -249,6 +251,18 @@ def test_recompute_goes_for_a_part_and_for_a_selection(filled: Instance) -> None
     assert rows(filled, "__sum") == []
 
 
+def test_a_table_that_goes_anyway_is_no_obstacle_to_computing_anew(filled: Instance) -> None:
+    """One that no class declares any more hangs on the table; kept, it would stand in the way."""
+    changed = {**LAB, "Sum:computed": LAB["Sum:computed"] + "\nm : int32"}
+    del changed["Total:computed"]
+    classes = edition(filled, changed)
+    assert not make_plan(filled, classes, Options(keep_extra=True)).offer
+    assert {str(table) for table in make_plan(filled, classes).offer} == {"lab.Sum", "lab.Sum.Item"}
+    done = migrate(filled, changed, recompute=True, allow_destructive=True)
+    assert "- lab.Total: the table is only in the database [destructive]" in labels(done)
+    assert len(rows(filled, "session__trial")) == 2
+
+
 def test_raw_data_is_never_dropped_to_be_computed_again(filled: Instance) -> None:
     """Where raw data hangs on a computed table there is no offer; nor for a raw table."""
     noted = {**LAB, "Note": "-> Sum\n---\nnote : varchar(9)"}
@@ -304,10 +318,10 @@ def test_alter_from_python(filled: Instance, monkeypatch: pytest.MonkeyPatch) ->
     del changed["Total:computed"]
     classes = {cls.class_label: cls for cls in edition(filled, changed)}
     monkeypatch.setattr("builtins.input", lambda: "no")
-    assert alter_table(filled, classes["Session"], prompt=True).changes == ()
+    assert alter_tables(filled, [classes["Session"]], prompt=True).changes == ()
     assert rows(filled, "session")[0][2:] != ()
     monkeypatch.setattr("builtins.input", lambda: "yes")
-    assert len(alter_table(filled, classes["Session"], prompt=True).changes) == 1
+    assert len(alter_tables(filled, [classes["Session"]], prompt=True).changes) == 1
     assert rows(filled, "session") == [("s1", 1), ("s2", 7)]
     assert alter_tables(filled, list(classes.values()), prompt=False).work == ()
     assert rows(filled, "__total") == [("s1", 1, "a", 1000)]

@@ -164,3 +164,17 @@ def _insert_on_and_on(table: Any, instance: Instance) -> None:
             table.insert1({"item": 2})
         except dj.errors.LostConnectionError:
             table.insert1({"item": 3})
+
+
+def test_query_answers_as_a_list_and_as_a_cursor(instance: Instance) -> None:
+    """Old code reads row by row; new code has a list."""
+    answer = instance.connection.query("SELECT n, n %% 2 AS odd FROM generate_series(1, %s) AS n", (5,))
+    assert answer == [(1, 1), (2, 0), (3, 1), (4, 0), (5, 1)]
+    assert answer.fetchone() == (1, 1)
+    assert answer.fetchmany(2) == [(2, 0), (3, 1)]
+    assert answer.fetchall() == [(4, 0), (5, 1)]
+    assert (answer.fetchone(), answer.fetchall(), len(answer), answer.rowcount) == (None, [], 5, 5)
+    assert [column.name for column in answer.description] == ["n", "odd"]
+    assert instance.connection.query("SELECT 1 AS a", as_dict=True).fetchone() == {"a": 1}
+    done = instance.connection.query("CREATE TABLE plain AS SELECT generate_series(1, 3)")
+    assert (done, done.rowcount, done.description) == ([], 3, None)

@@ -166,6 +166,8 @@ def test_aggregates_with_values_are_homologous_with_nothing_but_themselves() -> 
         (lambda: Subject & dj.Top(1, "nothing"), "no attribute 'nothing'"),
         (lambda: Subject & dj.Top(1, "weight; DROP TABLE x"), "cannot order by"),
         (lambda: Subject & dj.Top(1, [1]), "cannot order by"),
+        (lambda: Subject & dj.Top(1, 1), "cannot order by 1"),
+        (lambda: Subject & Session.proj, "cannot restrict by method QueryExpression.proj: use"),
         (lambda: Subject.proj() + Session.proj(), "one primary key"),
         (lambda: Subject.proj("weight") + Surgery.proj("weight"), "secondary attribute 'weight'"),
         (lambda: Subject + 1, "no table or query"),

@@ -59,7 +59,7 @@ def lines(changes: tuple[Change, ...]) -> list[str]:
         (
             "t : enum('a','b','c')",
             "t : enum('b','d','a')",
-            ["~ attribute t: enum labels 'd' added, 'c' removed"],
+            ["~ attribute t: enum labels 'd' added, 'c' removed, reordered to enum('b','d','a')"],
         ),
         ("t : enum('a','b')", "t : enum('b','a')", ["~ attribute t: enum labels reordered to enum('b','a')"]),
         ("t : enum('a','b')", "t : varchar(1)", ["~ attribute t: type enum('a','b') becomes varchar(1)"]),

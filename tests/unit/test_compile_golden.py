@@ -11,6 +11,7 @@ import pytest
 from lab import make_lab
 
 import djcli as dj
+from djcli.sql.compile import compile_copy, compile_select
 
 GOLDEN = Path(__file__).parent / "golden" / "expressions.sql"
 
@@ -140,6 +141,30 @@ def test_golden(line: str, golden: dict[str, str]) -> None:
     """The statement is the golden one, however often it is compiled."""
     assert written(line).strip() == golden[f"-- {line}"].strip()
     assert written(line) == written(line)
+
+
+def test_five_restricted_tables_are_one_flat_select() -> None:
+    """Joins and conditions go into one statement, subqueries only where they must."""
+    five = "Subject * Session * Trial * Rig * Surgery.proj('outcome') & {'outcome': 'bad', 'session_idx': 1}"
+    text = eval(five, dict(NAMES)).make_sql()  # noqa: S307 - the line above
+    assert text.count("SELECT") == 1
+    assert text.count(" JOIN ") == 4
+    assert "DISTINCT" not in text
+
+
+@pytest.mark.parametrize("line", lines())
+def test_copies_have_no_parameters(line: str) -> None:
+    """Each value of the SELECT is a setting of the COPY, made by a statement that has it as a parameter."""
+    query = eval(line, dict(NAMES))  # noqa: S307 - the lines above
+    select, copy = compile_select(query.node), compile_copy(query.node)
+    if copy is None:
+        assert re.search(r"%\(p\d+\)s(?!::)", select.text), "a value without a type is why"
+        return
+    wanted = set(re.findall(r"%\(\w+\)s", select.text))
+    assert "%(" not in copy.text.replace("%%(", "")
+    assert set(re.findall(r"%\(\w+\)s", copy.settings or "")) == wanted
+    assert copy.text.count("current_setting") == select.text.count("%(p")
+    assert copy.columns == select.columns
 
 
 def test_golden_file_holds_nothing_else(golden: dict[str, str]) -> None:

@@ -285,7 +285,7 @@ def test_any_name_is_drawn_as_it_is(names: list[str], comment: str) -> None:
     parent = make((first, second), own="a:int32", comment=comment)
     child = make((second, first), (parent, {"a": attribute}), own="b:int32")
     diagram = Diagram(Source([parent, child]), direction="LR")
-    shown = [first, second, *(display_name(table.name) for table in diagram)]
+    shown = [first, second, *(display_name(table.name) for table in diagram.tables)]
     labels = {" ".join(name.split()) or '""' for name in shown}
     svg = [" ".join(piece.split()) for piece in svg_text(diagram.make_svg())]
     assert labels <= set(svg)

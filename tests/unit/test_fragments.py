@@ -18,6 +18,9 @@ from djcli.errors import DataJointError
         "$q$(((($q$ )",
         "/* ( */ )",
         "-- (\n)",
+        "(]",
+        "a[1) or (2]",
+        "array[1",
     ],
 )
 def test_unbalanced_brackets_are_refused(text: str) -> None:
@@ -37,6 +40,8 @@ def test_unbalanced_brackets_are_refused(text: str) -> None:
         "a /* ) */",
         "a -- )",
         "a in (1, 2)",
+        "(array[1, f(2)])[1]",
+        "'[' = ']]'",
     ],
 )
 def test_balanced_ones_are_let_through(text: str) -> None:
@@ -48,3 +53,4 @@ def test_several_values_are_refused_where_one_is_meant(text: str) -> None:
     with pytest.raises(DataJointError):
         check_fragment(text, one_value=True)
     check_fragment("coalesce(a, b)", one_value=True)
+    check_fragment("array[1, 2]", one_value=True)

@@ -153,6 +153,49 @@ def test_what_a_failed_module_left_in_a_shared_schema_does_not_count(root: Path)
     assert labels() == ["Base"]
 
 
+REFERRING = (
+    TABLE
+    + """
+@schema
+class Child(dj.Manual):
+    definition = '''
+    -> {name}
+    -> {parent}
+    '''
+"""
+)
+
+
+def test_a_reference_that_leads_nowhere_is_a_failure_of_its_module(root: Path) -> None:
+    module(root, "good.py", TABLE.format(schema="a", name="Thing"))
+    path = module(root, "bad.py", REFERRING.format(schema="b", name="Other", parent="Nowhere"))
+    below = REFERRING.format(schema="c", name="Below", parent="bad.Child")
+    module(root, "below.py", "import bad\n" + below)
+    loaded = load_pipelines()
+    assert [table.class_label for table in loaded.tables] == ["Thing"]
+    assert [found.__name__ for found in loaded.modules] == ["good"]
+    first, second = loaded.failures
+    assert (first.module, first.file, first.line) == ("bad", str(path), 12)
+    assert "cannot use pipeline module bad: " in str(first)
+    assert "Child: line 3, column 8: there is no table 'Nowhere'" in str(first)
+    assert second.module == "below"
+    with pytest.raises(PipelineError, match="but bad and below cannot be used: mend them"):
+        loaded.require_complete("this")
+
+
+def test_a_reference_that_leads_nowhere_in_a_schema_shared_with_others(root: Path) -> None:
+    module(root, "base.py", TABLE.format(schema="one", name="Base"))
+    half = REFERRING.format(schema="-", name="Half", parent="Nowhere")
+    module(root, "half.py", half.replace("schema = dj.Schema('-')", "from base import schema"))
+    assert labels() == ["Base"]
+
+
+def test_when_nothing_can_be_used_it_is_an_error(root: Path) -> None:
+    module(root, "bad.py", REFERRING.format(schema="b", name="Other", parent="Nowhere"))
+    with pytest.raises(PipelineError, match="there is no table 'Nowhere'"):
+        load_pipelines()
+
+
 def test_when_nothing_loads_it_is_an_error(root: Path) -> None:
     module(root, "a.py", "1/0")
     module(root, "b.py", "1/0")

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from djcli.algebra.heading import Heading, HeadingAttribute
-from djcli.codecs.scalars import kind_of_type
+from djcli.codecs.scalars import kind_of
 from djcli.errors import DataJointError
 from djcli.tables.blocks import BLOCK
 
@@ -241,7 +241,7 @@ def _writer_of(attribute: HeadingAttribute) -> Callable[[Any], object]:
         raise DataJointError(
             f"attribute {attribute.name!r} ({kind.text}) has no form in CSV: leave it out with --omit {attribute.name}"
         )
-    match kind_of_type(kind.name, kind.column):
+    match kind_of(kind.name, kind.column):
         case "json":
             return lambda value: json.dumps(value, ensure_ascii=False)
         case "bytes":

@@ -85,6 +85,6 @@ def write_rows(
         from djcli.tables.files.jsons import write_json
 
         return write_json(file, heading, rows, is_lines=format_ == "jsonl")
-    from djcli.tables.files.columnar import write_columnar
+    from djcli.tables.files.parquet import write_columnar
 
     return write_columnar(file, heading, rows, format_)

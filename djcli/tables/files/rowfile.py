@@ -124,7 +124,7 @@ class RowFile:
                 yield Block(names, columns, numbers, source)
 
     def _columnar(self, file: BinaryIO, format_: str) -> Iterator[Block]:
-        from djcli.tables.files.columnar import (
+        from djcli.tables.files.parquet import (
             Columnar,
             columns_of_batch,
         )  # lazy: one format is read at a time
@@ -200,7 +200,7 @@ class RowFile:
         format_ = self._format
         with self.path.open("rb") as file:
             if format_ in BINARY:
-                from djcli.tables.files.columnar import Columnar  # lazy: one format is read at a time
+                from djcli.tables.files.parquet import Columnar  # lazy: one format is read at a time
 
                 Columnar(file, self.shown, format_).copy(numbers, target)
             elif format_ == "json":

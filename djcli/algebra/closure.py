@@ -1,0 +1,48 @@
+"""`Closure`: rows of a table with all that its references to itself lead to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from djcli.algebra.heading import Heading
+from djcli.algebra.nodes import Base
+from djcli.algebra.relation import Node
+
+Step = tuple[tuple[str, str], ...]
+"""The way from one row to the next: pairs of the next row's attribute and of the one before it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Closure(Node):
+    """The rows of `source`, and those of its table that they lead to step by step, to the end.
+
+    Attributes
+    ----------
+    source
+        Attributes of chosen rows of the table.
+    table
+        The table.
+    steps
+        The ways from one row to the next.
+    """
+
+    source: Node
+    table: Base
+    steps: tuple[Step, ...]
+
+    @cached_property
+    def heading(self) -> Heading:
+        """That of the source."""
+        return self.source.heading
+
+    @property
+    def sources(self) -> tuple[Node, ...]:
+        """The rows to start from."""
+        return (self.source,)
+
+
+@lru_cache(maxsize=1024)
+def closure(source: Node, table: Base, steps: tuple[Step, ...]) -> Closure:
+    """Return rows of a table with all that its references to itself lead to."""
+    return Closure(source, table, steps)

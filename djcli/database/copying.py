@@ -1,0 +1,118 @@
+"""A COPY that the server works on while this process goes on with other things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from io import BytesIO
+from select import select
+
+import psycopg
+from psycopg import pq
+from psycopg.copy import Copy, FileWriter
+
+from djcli.database.failures import translated
+
+_PORTION = 65_536
+
+
+class BackgroundCopy:
+    """Rows on their way into a table; until `finish` nothing else may happen on the connection.
+
+    Sending takes no longer than the server needs to read; its checks of foreign keys, most of the work,
+    come after that.
+
+    Parameters
+    ----------
+    raw
+        The driver's connection, inside a transaction.
+    statement
+        ``COPY … FROM STDIN`` in text format.
+    rows
+        The rows, of encoded values.
+
+    Raises
+    ------
+    DataJointError
+        If the server refuses the statement, or is gone.
+    """
+
+    def __init__(self, raw: psycopg.Connection, statement: bytes, rows: Iterable[Sequence[object]]) -> None:
+        self._conn = raw.pgconn
+        self._encoding = raw.info.encoding
+        data = _formatted(raw, rows)
+        with translated():
+            self._conn.send_query(statement)
+            self._flush()
+            result = self._result()
+            if result is None or result.status != pq.ExecStatus.COPY_IN:
+                self._drain()
+                raise self._error(result)
+            for start in range(0, len(data), _PORTION):
+                self._put(data[start : start + _PORTION])
+            while not self._conn.put_copy_end():
+                self._wait(writing=True)
+            self._flush()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the server has come to its end, so that `finish` will not wait."""
+        with translated():
+            self._conn.consume_input()
+            return not self._conn.is_busy()
+
+    def finish(self) -> None:
+        """Wait for the server's answer.
+
+        Raises
+        ------
+        DataJointError
+            If it refused the rows, which fails the transaction down to a savepoint, or is gone.
+        """
+        with translated():
+            result = self._result()
+            self._drain()
+            if result is None or result.status != pq.ExecStatus.COMMAND_OK:
+                raise self._error(result)
+
+    def abandon(self) -> None:
+        """Wait for the end, whatever it is."""
+        with suppress(psycopg.Error):
+            self._drain()
+
+    def _put(self, portion: memoryview) -> None:
+        while not self._conn.put_copy_data(portion):
+            self._wait(writing=True)
+
+    def _flush(self) -> None:
+        while self._conn.flush():
+            self._wait(writing=True)
+
+    def _result(self) -> pq.abc.PGresult | None:
+        while self._conn.is_busy():
+            self._wait()
+        return self._conn.get_result()
+
+    def _drain(self) -> None:
+        """Read what follows the first answer, so that the connection is free again."""
+        while self._conn.status == pq.ConnStatus.OK and self._result() is not None:
+            pass
+
+    def _wait(self, *, writing: bool = False) -> None:
+        # Reading too: a server that is about to fail says so, and reads no more.
+        socket = self._conn.socket
+        select([socket], [socket] if writing else [], [])
+        self._conn.consume_input()
+
+    def _error(self, result: pq.abc.PGresult | None) -> psycopg.Error:
+        if result is None or self._conn.status != pq.ConnStatus.OK:
+            return psycopg.OperationalError(self._conn.get_error_message())
+        return psycopg.errors.error_from_result(result, self._encoding)
+
+
+def _formatted(raw: psycopg.Connection, rows: Iterable[Sequence[object]]) -> memoryview:
+    buffer = BytesIO()
+    with raw.cursor() as cursor, Copy(cursor, binary=False, writer=FileWriter(buffer)) as copy:
+        for row in rows:
+            copy.write_row(row)
+    return buffer.getbuffer()
