@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import select
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from djcli.database.copying import BackgroundCopy
 from djcli.database.embedded import EmbeddedServer
 from djcli.database.failures import translated
 from djcli.database.gate import Gate, controls_transactions, ends_transaction
+from djcli.database.liveness import has_ended
 from djcli.database.loaders import register_loaders
 from djcli.errors import DataJointError, LostConnectionError, ServerError, ThreadSafetyError
 from djcli.settings import DatabaseTarget, without_password
@@ -99,9 +99,7 @@ class Connection:
         if self._raw is not None and self._pid != os.getpid():
             # A forked child must not talk on, nor close, its parent's connection.
             self._raw, self._depth = None, 0
-        if self._raw is not None and (
-            self._raw.closed or self._raw.broken or (not self._depth and _has_ended(self._raw))
-        ):
+        if self._raw is not None and has_ended(self._raw, is_idle=not self._depth):
             self._raw = None
             if self._depth:
                 raise LostConnectionError("the connection to the database was lost inside a transaction")
@@ -421,23 +419,6 @@ class Connection:
                 self.execute(sql.SQL("ROLLBACK"))
         finally:
             self._depth = 0
-
-
-def _has_ended(raw: psycopg.Connection) -> bool:
-    """Whether the server has ended an idle session; it looks at what has arrived, and asks nothing."""
-    talk = raw.pgconn
-    if talk.transaction_status != TransactionStatus.IDLE:
-        return False
-    arrived = select.poll()
-    arrived.register(talk.socket, select.POLLIN)
-    try:
-        while arrived.poll(0):  # notices, or the last words of a session
-            talk.consume_input()
-            talk.notifies()  # reads the notices
-    except psycopg.Error:
-        raw.close()
-        return True
-    return False
 
 
 def _close(raw: psycopg.Connection, pid: int) -> None:
