@@ -19,6 +19,7 @@ from djcli.database.copying import BackgroundCopy
 from djcli.database.embedded import EmbeddedServer
 from djcli.database.failures import translated
 from djcli.database.gate import Gate, controls_transactions, ends_transaction
+from djcli.database.witness import Witness
 from djcli.errors import DataJointError, LostConnectionError, ServerError, ThreadSafetyError
 from djcli.settings import DatabaseTarget, without_password
 from djcli.sql.statement import Params
@@ -49,6 +50,8 @@ class Connection:
         Called with the text of every statement before it runs.
     rewrite
         Applied to the text of compiled statements before they run.
+    witnesses
+        Told of what tables read and write, and of the user's own SQL.
     guards
         Whether statements inside a transaction get savepoints of their own.
     keeper
@@ -63,6 +66,7 @@ class Connection:
     def __init__(self, target: DatabaseTarget) -> None:
         self.target = target
         self.observers: list[Callable[[str], None]] = []
+        self.witnesses: list[Witness] = []
         self.gate: Gate | None = None
         self.rewrite: Callable[[str], str] | None = None
         self.guards = True
@@ -291,6 +295,8 @@ class Connection:
         """
         if self.keeper is not None and ends_transaction(statement):
             self._refuse_control()
+        for witness in self.witnesses:
+            witness.queries(statement, args)
         with self._watched(statement) as raw:
             cursor = raw.cursor(row_factory=dict_row) if as_dict else raw.cursor()
             with cursor:

@@ -37,7 +37,8 @@ _UNDO_AHEAD = sql.SQL("ROLLBACK TO SAVEPOINT djcli_ahead; RELEASE SAVEPOINT djcl
 _END_KEY = sql.SQL("RELEASE SAVEPOINT djcli_key")
 _DROP_KEY = sql.SQL("ROLLBACK TO SAVEPOINT djcli_key; RELEASE SAVEPOINT djcli_key")
 
-Make = Callable[[Key], None]
+Make = Callable[[Key, Mapping[str, object]], None]
+"""Makes a key, given with its values as they are stored."""
 
 
 class KeyRefusedError(BaseException):
@@ -98,7 +99,7 @@ class Batch:
         """
         self.place, self.current, self.direct, self.gathers = place, Gathered(), False, True
         try:
-            self.in_make(make, dict(self.keys[place]))
+            self.in_make(make, place)
             if place not in self.refused:
                 self.check_row_of_key()
                 self.end_key()
@@ -110,12 +111,12 @@ class Batch:
             if place in self.refused:  # make has swallowed the refusal
                 self.drop_key()
 
-    def in_make(self, make: Make, key: Key) -> None:
+    def in_make(self, make: Make, place: int) -> None:
         """Call make; only there may an interrupt strike."""
         self.interrupts.open()
         self.held = 0
         try:
-            make(key)
+            make(self.keys[place], self.ahead.encoded[place])
         finally:
             self.held = 1
             self.interrupts.close()

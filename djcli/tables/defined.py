@@ -15,7 +15,7 @@ from djcli.definition.resolve import resolve
 from djcli.definition.specs import ParsedTable
 from djcli.definition.types import native_warning
 from djcli.errors import DataJointError, DefinitionError
-from djcli.names import Tier, check_identifier, did_you_mean, split_table_name, table_name
+from djcli.names import Tier, check_identifier, did_you_mean, table_name
 from djcli.sql.statement import quoted_name
 from djcli.tables.expression import QueryExpression
 from djcli.tables.instance import Instance
@@ -149,9 +149,7 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
     @classmethod
     def has_part(cls, table: TableId) -> bool:
         """Whether a table is a part of this one."""
-        own = cls.class_id()
-        parts = split_table_name(table.name) if table.schema == own.schema else None
-        return parts is not None and parts[2] == own.name
+        return table.is_part_of(cls.class_id())
 
     @classmethod
     def parse(cls) -> None:

@@ -41,9 +41,12 @@ class Query:
         instance = self.instance
         ensure(instance, self.node.tables)
         limits = extra or _NO_LIMITS
+        connection = instance.connection
+        for witness in connection.witnesses:
+            witness.reads(self.node, statement.text, {**parameters(self.values), **limits})
         if instance.interceptor is not None:
             return instance.interceptor.read(self.node, statement, self.values, limits)
-        return instance.connection.rows(statement.text, {**parameters(self.values), **limits})
+        return connection.rows(statement.text, {**parameters(self.values), **limits})
 
     def statement(
         self,
@@ -84,8 +87,10 @@ class Query:
         """Yield rows through a server-side cursor, in flat memory."""
         ensure(self.instance, self.node.tables)
         statement, _ = self.statement(names, order_by)
-        found = decoders(statement)
-        rows = self.instance.connection.stream(statement.text, parameters(self.values))
+        found, params = decoders(statement), parameters(self.values)
+        for witness in self.instance.connection.witnesses:
+            witness.reads(self.node, statement.text, params)
+        rows = self.instance.connection.stream(statement.text, params)
         if not statement.columns:
             return (() for _ in rows)
         return (_decode_row(statement, found, row) for row in rows) if found else rows
