@@ -82,7 +82,7 @@ class AutoPopulate(Table):
             Those of `populate`; of the three steps the first one gets them.
         """
         fetched = self._listed(self.make_fetch(key, **make_kwargs), "make_fetch")
-        computed: Any = yield fetched
+        computed: Any = cast(Any, (yield fetched))
         if computed is None:
             computed = self._listed(self.make_compute(key, *fetched), "make_compute")
             yield computed
