@@ -77,6 +77,7 @@ class Batch:
         self.place_of_make = os.getpid(), get_ident()
         self.direct = False
         self.gathers = True
+        self.has_row = False
         self.depth = 0
         ahead.begin(keys)
 
@@ -98,6 +99,7 @@ class Batch:
             What make raised; nothing of the key is left then.
         """
         self.place, self.current, self.direct, self.gathers = place, Gathered(), False, True
+        self.has_row = False
         try:
             self.in_make(make, place)
             if place not in self.refused:
@@ -225,6 +227,10 @@ class Batch:
         """Gather rows of the computed table or its parts; False for rows of any other."""
         if not self.gathers or model.id not in self.own_tables or not self.is_asked_here:
             return False
+        if model.id == self.table.id:
+            self.has_row = True
+        elif not self.has_row:
+            return False  # a part before its master is refused at once, as it is without a batch
         self.current.add(model, names, rows)
         if self.outbox.rows + self.current.count > MAX_ROWS:
             self.settle()

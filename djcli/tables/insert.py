@@ -12,7 +12,13 @@ from djcli.algebra.restriction import Expression
 from djcli.database.connection import Connection
 from djcli.database.failures import is_conflict
 from djcli.definition.model import TableModel
-from djcli.errors import DataJointError, MissingAttributeError, QueryError, UnknownAttributeError
+from djcli.errors import (
+    DataJointError,
+    DuplicateError,
+    MissingAttributeError,
+    QueryError,
+    UnknownAttributeError,
+)
 from djcli.sql import insert as statements
 from djcli.sql.compile import compile_select
 from djcli.sql.insert import OnDuplicate
@@ -273,7 +279,11 @@ def _insert_chunk(
     except QueryError as error:
         if is_conflict(error):
             raise
-        raise explain(connection, model, _merged(blocks), on_duplicate, error) from error.__cause__
+        told = explain(connection, model, _merged(blocks), on_duplicate, error)
+        made = making.get()
+        if isinstance(told, DuplicateError) and made is not None and model.id == made.table.id:
+            told = DuplicateError(f"{told}: make() of {made.label} has inserted it before")
+        raise told from error.__cause__
 
 
 # ---- sending --------------------------------------------------------------------------------------------
