@@ -15,8 +15,10 @@ from djcli.populate.feed import Order
 from djcli.populate.keys import default_key_source, progress_of
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
 from djcli.populate.steps import is_long
+from djcli.populate.upstream import Upstream
 from djcli.tables.binding import either
 from djcli.tables.expression import QueryExpression
+from djcli.tables.making import making
 from djcli.tables.table import Table
 from djcli.tables.tiers import tier_classes
 
@@ -58,6 +60,28 @@ class AutoPopulate(Table):
     def key_source(self) -> QueryExpression:
         """The keys to compute: the join of the tables that the primary key refers to. May be overridden."""
         return default_key_source(self)
+
+    @property
+    def upstream(self) -> Upstream:
+        """The rows that the key depends on, inside make: ``self.upstream[Session].fetch1('date')``.
+
+        They are those of the table's ancestors, found along all foreign keys; what else a make reads is not among
+        them. Secondary foreign keys of the table itself lead nowhere, since its row is not there yet.
+
+        Raises
+        ------
+        DataJointError
+            Outside make.
+        """
+        made = making.get()
+        if made is None or made.table.id != self.id:
+            raise DataJointError(
+                f"upstream of {self.class_name} is there only while its make runs, for the key that it makes; "
+                f"elsewhere restrict an ancestor: Ancestor & ({self.class_name} & key)"
+            )
+        if made.upstream is None:
+            made.upstream = Upstream(self, made.key)
+        return made.upstream
 
     def make(self, key: Key, **make_kwargs: Any) -> Any:
         """Compute one key and insert its row.
