@@ -15,7 +15,7 @@ from djcli.populate.feed import Order
 from djcli.populate.keys import default_key_source, progress_of
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
 from djcli.populate.steps import is_long
-from djcli.populate.upstream import Upstream
+from djcli.populate.upstream import Routes, Upstream
 from djcli.tables.binding import either
 from djcli.tables.expression import QueryExpression
 from djcli.tables.making import making
@@ -37,6 +37,7 @@ class AutoPopulate(Table):
 
     populate_batch: ClassVar[int] = MAX_CLAIMS
     gathers_makes: ClassVar[bool] = False
+    _routes: Routes | None = None
 
     @classmethod
     def parse(cls) -> None:
@@ -80,7 +81,8 @@ class AutoPopulate(Table):
                 f"elsewhere restrict an ancestor: Ancestor & ({self.class_name} & key)"
             )
         if made.upstream is None:
-            made.upstream = Upstream(self, made.key)
+            self._routes = {} if self._routes is None else self._routes
+            made.upstream = Upstream(self, made.key, self._routes)
         return made.upstream
 
     def make(self, key: Key, **make_kwargs: Any) -> Any:

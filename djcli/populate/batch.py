@@ -22,6 +22,7 @@ from djcli.errors import DataJointError
 from djcli.populate.ahead import ReadAhead, Row
 from djcli.populate.gather import Gathered, merged
 from djcli.populate.interrupts import Interrupts
+from djcli.populate.metadata import JobMetadata
 from djcli.populate.outbox import Outbox, RetryBatchError
 from djcli.populate.result import Key
 from djcli.sql.insert import OnDuplicate
@@ -61,12 +62,22 @@ class Batch:
         What is known of the statements of this table's makes.
     interrupts
         Told when an interrupt may strike: inside a make, while it is not us who talk to the database.
+    metadata
+        Fills the hidden columns of the table's rows, if it has any.
     """
 
-    def __init__(self, table: Table, keys: Sequence[Key], ahead: ReadAhead, interrupts: Interrupts) -> None:
+    def __init__(
+        self,
+        table: Table,
+        keys: Sequence[Key],
+        ahead: ReadAhead,
+        interrupts: Interrupts,
+        metadata: JobMetadata | None = None,
+    ) -> None:
         self.interrupts = interrupts
         self.held = 1
         self.table = table
+        self.metadata = metadata
         self.connection = table.connection
         self.keys = keys
         self.ahead = ahead
@@ -168,9 +179,14 @@ class Batch:
         """Keep what waits; a savepoint is released, so that it cannot be rolled back any more."""
         if self.direct:
             self.send_current()
+            if self.metadata is not None:
+                with self:
+                    self.metadata.update(self.connection, self.ahead.encoded[self.place])
             self.own(_END_KEY)
             self.direct = False
         elif self.current.count:
+            if self.metadata is not None:
+                self.metadata.add_to(self.current)
             with self:
                 self.outbox.add(self.place, self.current)
         self.current = Gathered()

@@ -302,7 +302,7 @@ class _Attempt:
         started = time.monotonic()
         with connection.snapshot():
             self.todo = self.still_pending()
-            batch = self.batch = Batch(owner.table, self.todo, owner.ahead, interrupts)
+            batch = self.batch = Batch(owner.table, self.todo, owner.ahead, interrupts, owner.maker.metadata)
             instance.interceptor = connection.gate = batch
             try:
                 with connection.kept_by(f"make() of {owner.label}"):

@@ -14,6 +14,7 @@ from djcli.errors import DataJointError
 from djcli.populate.ahead import encoded_key
 from djcli.populate.batch import missing_row
 from djcli.populate.claims import claim_for_transaction, lock_number
+from djcli.populate.metadata import JobMetadata
 from djcli.populate.result import Key
 from djcli.tables.making import Making, making
 from djcli.tables.table import Table
@@ -41,6 +42,7 @@ class Maker:
         self.table = table
         self.connection = table.connection
         self.make_kwargs = make_kwargs
+        self.metadata = JobMetadata.of(table)
 
     def __call__(self, key: Key, encoded: Mapping[str, object]) -> None:
         """Call make for one key.
@@ -52,6 +54,8 @@ class Maker:
         encoded
             Its values as they are stored.
         """
+        if self.metadata is not None:
+            self.metadata.begin()
         with self.inside(key, encoded):
             result: Any = self.table.make(dict(key), **self.make_kwargs)
         if inspect.isgenerator(result):
@@ -98,8 +102,11 @@ def make_key(maker: Maker, key: Key) -> Outcome:
     with connection.transaction:
         if not claim_for_transaction(connection, lock_number(table.full_table_name, key)) or mine:
             return Outcome.SKIPPED
+        encoded = encoded_key(table.heading, key)
         with connection.kept_by(f"make() of {table.class_label}"):
-            maker(key, encoded_key(table.heading, key))
+            maker(key, encoded)
         if not mine:
             raise DataJointError(missing_row(table))
+        if maker.metadata is not None:
+            maker.metadata.update(connection, encoded)
     return Outcome.MADE

@@ -105,6 +105,8 @@ class _LongMake:
         self.computed: Any = None
 
     def run(self) -> Outcome:
+        if self.maker.metadata is not None:
+            self.maker.metadata.begin()
         try:
             if not self.claim.take() or not self.fetch():
                 return Outcome.SKIPPED
@@ -187,6 +189,8 @@ class _LongMake:
                 self.finish()
             if not self.mine:
                 raise DataJointError(missing_row(self.table))
+            if self.maker.metadata is not None:
+                self.maker.metadata.update(self.connection, self.encoded)
         return Outcome.MADE
 
     def finish(self) -> None:

@@ -10,7 +10,10 @@ from djcli.errors import DataJointError
 from djcli.tables.expression import QueryExpression
 from djcli.tables.meta import TableMeta
 from djcli.tables.table import Table
-from djcli.tables.trace import TableLike, ancestor_rows_of_key
+from djcli.tables.trace import TableLike, ancestor_rows_of_key, key_columns
+
+Routes = dict[Any, tuple[tuple[str, str], ...] | None]
+"""By class, the attributes of an ancestor and those of the key that they equal, where these tell all."""
 
 
 class Upstream:
@@ -24,11 +27,14 @@ class Upstream:
         The computed table.
     key
         The key that make was called for.
+    routes
+        What is known of the ways to ancestors, kept from key to key.
     """
 
-    def __init__(self, table: Table, key: Mapping[str, Any]) -> None:
+    def __init__(self, table: Table, key: Mapping[str, Any], routes: Routes) -> None:
         self._table = table
         self._key = key
+        self._routes = routes
         self._found: dict[TableLike, QueryExpression] = {}
 
     def __getitem__(self, ancestor: TableLike) -> QueryExpression:
@@ -44,9 +50,20 @@ class Upstream:
                 f"upstream takes a table's class, an object of it or its name, not {ancestor!r}"
             )
         name = ancestor.id if isinstance(ancestor, Table) else ancestor
-        if name not in self._found:
-            self._found[name] = ancestor_rows_of_key(self._table, self._key, ancestor)
-        return self._found[name]
+        found = self._found.get(name)
+        if found is None:
+            found = self._found[name] = self._rows(ancestor)
+        return found
+
+    def _rows(self, ancestor: TableLike) -> QueryExpression:
+        if not isinstance(ancestor, TableMeta):
+            return ancestor_rows_of_key(self._table, self._key, ancestor)
+        if ancestor not in self._routes:
+            self._routes[ancestor] = key_columns(self._table, ancestor)
+        columns = self._routes[ancestor]
+        if columns is None:
+            return ancestor_rows_of_key(self._table, self._key, ancestor)
+        return ancestor() & {own: self._key[name] for own, name in columns}
 
     def __repr__(self) -> str:
         """Tell whose rows they are."""
