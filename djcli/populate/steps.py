@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any, cast
 
 import psycopg
@@ -117,6 +117,10 @@ class _LongMake:
                 self.steps.close()
             self.claim.give_back()
 
+    def kept(self) -> AbstractContextManager[None]:
+        """Keep make from ending the transaction that it runs in."""
+        return self.connection.kept_by(f"make of {self.label}")
+
     def start(self) -> Steps:
         """Return a fresh generator."""
         steps = self.table.make(dict(self.key), **self.maker.make_kwargs)
@@ -130,7 +134,7 @@ class _LongMake:
         with self.connection.snapshot():
             if self.mine:
                 return False
-            with self.maker.inside(self.key, self.encoded, self.inputs):
+            with self.kept(), self.maker.inside(self.key, self.encoded, self.inputs):
                 self.steps = self.start()
                 self.advance(None, "what it has fetched")
             if len(self.table.instance.known) == known:  # else it has declared a table
@@ -185,7 +189,7 @@ class _LongMake:
                     f"nothing of {self.label} was inserted, because its inputs changed while it computed: "
                     f"{joined(changes)}; populate again"
                 )
-            with self.maker.inside(self.key, self.encoded):
+            with self.kept(), self.maker.inside(self.key, self.encoded):
                 self.finish()
             if not self.mine:
                 raise DataJointError(missing_row(self.table))
