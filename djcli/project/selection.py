@@ -182,8 +182,14 @@ def _distinct_names(candidates: Sequence[Candidate]) -> list[str]:
 
 
 def graph_of(tables: Iterable[type[Table]]) -> Graph:
-    """Return the graph of the foreign keys of tables."""
-    return Graph(table.model for table in tables)
+    """Return the graph of the foreign keys of tables, and of those of virtual modules between them."""
+    models = {table.model.id: table.model for table in tables}
+    instances = {id(table.instance): table.instance for table in tables}
+    for instance in instances.values():
+        for table, cls in instance.classes.items():
+            if table not in models and getattr(cls, "definition", None) is None:
+                models[table] = cls.class_model()
+    return Graph(models.values())
 
 
 def select_tables(
