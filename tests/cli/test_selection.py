@@ -231,6 +231,25 @@ def test_apply_repeats_the_selection_quoted_for_the_shell(djcli: Run, database_u
     assert "djcli apply 'Weighing*' --exclude 'schema:s*' --allow-destructive" in refused.err
 
 
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("djcli ls Wei", "Weighing Weighing.Scale WeighingMean"),
+        ("djcli diff 2+Rep", "2+Report"),
+        ("djcli ls Animal,Cus", "Animal,Customer"),
+        ("djcli describe market.C", "market.Customer"),
+        ("djcli drop --exclude tier:c", "tier:computed"),
+        ("djcli populate Zzz", ""),
+    ],
+)
+def test_tab_completes_a_selection(command: Run, farm: Path, line: str, offered: str) -> None:
+    (farm / "pipelines" / "market.py").write_text(OTHER + "\nprint('loaded')\n")
+    number = str(len(line.split()) - 1)
+    done = command(env={"_DJCLI_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": number})
+    assert done.out.split() == offered.split()
+    assert done.err == ""
+
+
 def test_help_explains_selections(djcli: Run) -> None:
     told = " ".join(djcli("ls", "--help").out.split())
     assert "completion" not in told
