@@ -129,8 +129,9 @@ class Chooser:
         start = {candidate.id for candidate in found}
         reached = graph.around(start, ancestors=term.above, descendants=term.below)
         rank = {table: place for place, table in enumerate(graph.topological_order(reached, strict=False))}
-        near_by = [each for each in self._candidates if each in found or each.id in reached - start]
-        return sorted(near_by, key=lambda each: rank[each.id])
+        relatives, own = reached - start, set(found)
+        group = [each for each in self._candidates if each in own or each.id in relatives]
+        return sorted(group, key=lambda each: rank[each.id])
 
     # ---- what to say when nothing is found ----------------------------------------------------------
 
