@@ -134,6 +134,10 @@ class ServerError(DataJointError):
     """The server cannot be started or reached, or has no room left."""
 
 
+class InputsChangedError(DataJointError):
+    """What a make had fetched changed while it computed."""
+
+
 class SelectionError(DataJointError):
     """What was asked for matches nothing (exit code 2)."""
 

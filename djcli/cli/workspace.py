@@ -13,6 +13,7 @@ from djcli.catalog.graph import Graph
 from djcli.catalog.introspect import load
 from djcli.catalog.snapshot import Catalog
 from djcli.cli import console
+from djcli.cli.completion import complete_selection
 from djcli.cli.logs import show_logs
 from djcli.cli.options import shared
 from djcli.errors import MissingTableError, SelectionError
@@ -34,17 +35,25 @@ TablesArgument = Annotated[
         "depends on it (parts too), 2+Session and Session+1 with so many generations; tier:computed; "
         "schema:tutorial. Several are united: with blanks or commas between.",
         show_default=False,
+        autocompletion=complete_selection,
     ),
 ]
 ExcludeOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--exclude", metavar="SELECT", help="Leave out these of the tables selected. Can be repeated."
+        "--exclude",
+        metavar="SELECT",
+        help="Leave out these of the tables selected. Can be repeated.",
+        autocompletion=complete_selection,
     ),
 ]
 TableArgument = Annotated[
     str,
-    typer.Argument(metavar="TABLE", help="A table: SessionSummary, Session.Trial, tutorial.Session."),
+    typer.Argument(
+        metavar="TABLE",
+        help="A table: SessionSummary, Session.Trial, tutorial.Session.",
+        autocompletion=complete_selection,
+    ),
 ]
 
 

@@ -1,14 +1,13 @@
-"""`Connection`: one session with the database, opened when first used and again when it was lost."""
+"""`Connection`: one session with the database: statements and transactions."""
 
 from __future__ import annotations
 
 import logging
 import os
-import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from threading import get_ident
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import psycopg
 from psycopg import sql
@@ -18,13 +17,12 @@ from psycopg.rows import dict_row
 from djcli.database.answer import Answer
 from djcli.database.copy_out import Rows, copy_out
 from djcli.database.copying import BackgroundCopy
-from djcli.database.embedded import EmbeddedServer
 from djcli.database.failures import translated
-from djcli.database.gate import Gate, controls_transactions, ends_transaction
-from djcli.database.liveness import has_ended
-from djcli.database.loaders import register_loaders
-from djcli.errors import DataJointError, LostConnectionError, ServerError, ThreadSafetyError
-from djcli.settings import DatabaseTarget, without_password
+from djcli.database.gate import controls_transactions, ends_transaction
+from djcli.database.session import Session
+from djcli.database.witness import Witness
+from djcli.errors import DataJointError, ThreadSafetyError
+from djcli.settings import DatabaseTarget
 from djcli.sql.statement import CopyOut, Params
 
 logger = logging.getLogger("djcli")
@@ -39,8 +37,8 @@ _UNGUARD = sql.SQL("RELEASE SAVEPOINT djcli_statement")
 _UNDO = sql.SQL("ROLLBACK TO SAVEPOINT djcli_statement; RELEASE SAVEPOINT djcli_statement")
 
 
-class Connection:
-    """A session with the database.
+class Connection(Session):
+    """A session with the database, through which everything is asked.
 
     Parameters
     ----------
@@ -53,93 +51,21 @@ class Connection:
         Called with the text of every statement before it runs.
     rewrite
         Applied to the text of compiled statements before they run.
+    witnesses
+        Told of what tables read and write, and of the user's own SQL.
     guards
         Whether statements inside a transaction get savepoints of their own.
     keeper
         Whoever has opened the transaction for the user's code, which may not end it; None for nobody.
-
-    Notes
-    -----
-    Nothing is opened until the first statement. A session that the server has ended between two statements is
-    made anew; inside a transaction what was done is gone, and `LostConnectionError` says so, as it does when a
-    statement was under way, of which nobody knows whether it took place.
     """
 
     def __init__(self, target: DatabaseTarget) -> None:
-        self.target = target
+        super().__init__(target)
         self.observers: list[Callable[[str], None]] = []
-        self.gate: Gate | None = None
+        self.witnesses: list[Witness] = []
         self.rewrite: Callable[[str], str] | None = None
         self.guards = True
         self.keeper: str | None = None
-        self._raw: psycopg.Connection | None = None
-        self._pid = 0
-        self._depth = 0
-        self._thread = 0
-
-    def __repr__(self) -> str:
-        state = "open" if self.is_connected else "not connected"
-        return f"<Connection to {without_password(self.target.url or self.target.origin)}, {state}>"
-
-    # ---- opening and closing ------------------------------------------------------------------------
-
-    @property
-    def raw(self) -> psycopg.Connection:
-        """The driver's connection, opened if need be.
-
-        Raises
-        ------
-        ServerError
-            If the server cannot be reached: which address, from which setting, and what to try.
-        LostConnectionError
-            If it was lost inside a transaction.
-        """
-        if self.gate is not None:
-            self.gate.before_statement()
-        if self._raw is not None and self._pid != os.getpid():
-            # A forked child must not talk on, nor close, its parent's connection.
-            self._raw, self._depth = None, 0
-        if self._raw is not None and has_ended(self._raw, is_idle=not self._depth):
-            self._raw = None
-            if self._depth:
-                raise LostConnectionError("the connection to the database was lost inside a transaction")
-            logger.info("the connection to the database was lost; connecting again")
-        if self._raw is None:
-            self._raw = self._open()
-            self._pid = os.getpid()
-        return self._raw
-
-    def _open(self) -> psycopg.Connection:
-        if self.target.folder is not None:
-            raw = EmbeddedServer(self.target.folder).connect(autocommit=True)
-        else:
-            raw = self._open_url(self.target.url or "")
-        raw.prepare_threshold = 3
-        register_loaders(raw)
-        weakref.finalize(self, _close, raw, os.getpid())
-        if raw.info.parameter_status("TimeZone") != "UTC":
-            raw.execute("SET TIME ZONE 'UTC'")
-        return raw
-
-    def _open_url(self, url: str) -> psycopg.Connection:
-        try:
-            return psycopg.connect(url, autocommit=True, application_name="djcli", connect_timeout=10)
-        except psycopg.Error as error:
-            reason = " ".join(str(error).split())
-            raise ServerError(
-                f"cannot reach the database at {without_password(url)} (from {self.target.origin}): {reason}; "
-                "check the address and that the server runs, or leave it out to use the embedded server"
-            ) from error
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether the session is open, as far as can be told without asking the server."""
-        return (
-            self._raw is not None
-            and self._pid == os.getpid()
-            and not self._raw.closed
-            and not self._raw.broken
-        )
 
     def ping(self) -> None:
         """Ask the server for a sign of life.
@@ -154,19 +80,7 @@ class Connection:
     def close(self) -> None:
         """Close the session; the next statement opens a new one."""
         self._refuse_control()
-        if self._raw is not None and self._pid == os.getpid():
-            self._raw.close()
-        self._raw, self._depth = None, 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def get_user(self) -> str:
-        """Return the role the session runs as."""
-        return self.raw.info.user
+        super().close()
 
     # ---- statements ---------------------------------------------------------------------------------
 
@@ -307,6 +221,8 @@ class Connection:
         """
         if self.keeper is not None and ends_transaction(statement):
             self._refuse_control()
+        for witness in self.witnesses:
+            witness.queries(statement, args)
         with self._watched(statement) as raw:
             cursor = raw.cursor(row_factory=dict_row) if as_dict else raw.cursor()
             with cursor:
@@ -419,8 +335,3 @@ class Connection:
                 self.execute(sql.SQL("ROLLBACK"))
         finally:
             self._depth = 0
-
-
-def _close(raw: psycopg.Connection, pid: int) -> None:
-    if pid == os.getpid():  # a forked child must leave its parent's connection alone
-        raw.close()

@@ -26,6 +26,13 @@ class TableId(NamedTuple):
         """Return ``schema.Class``."""
         return f"{self.schema}.{display_name(self.name)}"
 
+    def is_part_of(self, master: TableId) -> bool:
+        """Whether a table of this name is a part of another."""
+        if self.schema != master.schema or not self.name.startswith(master.name):
+            return False
+        parts = split_table_name(self.name)
+        return parts is not None and parts[2] == master.name
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:

@@ -19,6 +19,15 @@ SINGLETON = Attribute(
 )
 """The hidden primary key of a table that declares none."""
 
+JOB_METADATA = (
+    Attribute("_job_start_time", parse_type("datetime(3)"), nullable=True, comment="when computation began"),
+    Attribute(
+        "_job_duration", parse_type("float32"), nullable=True, comment="computation duration in seconds"
+    ),
+    Attribute("_job_version", parse_type("varchar(64)"), default=Default(""), comment="code version"),
+)
+"""The hidden columns of computed and imported tables, when ``jobs.add_job_metadata`` is on."""
+
 
 def resolve(parsed: ParsedTable, id: TableId, find_parent: FindParent) -> TableModel:  # noqa: A002 - the word for it
     """Resolve the foreign keys of a definition.

@@ -68,6 +68,11 @@ def _condition_slots(condition: c.Condition) -> tuple[str | None, ...]:
             return (None,) * condition.n_slots
 
 
+def encoded_key(heading: Heading, key: Key) -> dict[str, object]:
+    """Return the values of a key as they are stored; `NO_MATCH` for those that nothing can be compared with."""
+    return {name: _encoder(heading[name].type)(value) for name, value in key.items()}
+
+
 @dataclass(slots=True, eq=False)
 class Plan:
     """One statement as it is asked by key after key, with the same literals.

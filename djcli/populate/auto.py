@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Generator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, cast
 
 from djcli.definition.specs import AttributeSpec
 from djcli.errors import DataJointError
@@ -15,10 +14,15 @@ from djcli.populate.engine import Options, populate
 from djcli.populate.feed import Order
 from djcli.populate.keys import default_key_source, progress_of
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
+from djcli.populate.steps import is_long
+from djcli.populate.upstream import Routes, Upstream
 from djcli.tables.binding import either
 from djcli.tables.expression import QueryExpression
+from djcli.tables.making import making
 from djcli.tables.table import Table
 from djcli.tables.tiers import tier_classes
+
+_STEPS = ("make_fetch", "make_compute", "make_insert")
 
 
 class AutoPopulate(Table):
@@ -33,6 +37,7 @@ class AutoPopulate(Table):
 
     populate_batch: ClassVar[int] = MAX_CLAIMS
     gathers_makes: ClassVar[bool] = False
+    _routes: Routes | None = None
 
     @classmethod
     def parse(cls) -> None:
@@ -57,29 +62,70 @@ class AutoPopulate(Table):
         """The keys to compute: the join of the tables that the primary key refers to. May be overridden."""
         return default_key_source(self)
 
-    def make(self, key: Key) -> Any:
+    @property
+    def upstream(self) -> Upstream:
+        """The rows that the key depends on, inside make: ``self.upstream[Session].fetch1('date')``.
+
+        They are those of the table's ancestors, found along all foreign keys; what else a make reads is not among
+        them. Secondary foreign keys of the table itself lead nowhere, since its row is not there yet.
+
+        Raises
+        ------
+        DataJointError
+            Outside make.
+        """
+        made = making.get()
+        if made is None or made.table.id != self.id:
+            raise DataJointError(
+                f"upstream of {self.class_name} is there only while its make runs, for the key that it makes; "
+                f"elsewhere restrict an ancestor: Ancestor & ({self.class_name} & key)"
+            )
+        if made.upstream is None:
+            self._routes = {} if self._routes is None else self._routes
+            made.upstream = Upstream(self, made.key, self._routes)
+        return made.upstream
+
+    def make(self, key: Key, **make_kwargs: Any) -> Any:
         """Compute one key and insert its row.
 
-        Override this, or the three steps `make_fetch`, `make_compute` and `make_insert`.
+        Override this, or the three steps `make_fetch`, `make_compute` and `make_insert`, which suit long
+        computations: nothing is held while the second one runs, and what the first one has fetched is
+        verified before the third one inserts. A generator does the same in one function::
+
+            def make(self, key):
+                fetched = (Session & key).fetch1("signal")
+                computed = yield (fetched,)
+                if computed is None:
+                    computed = (slow(fetched),)
+                    yield computed
+                self.insert1({**key, "result": computed[0]})
 
         Parameters
         ----------
         key
             The values of the key source's primary key.
+        **make_kwargs
+            Those of `populate`; of the three steps the first one gets them.
         """
-        steps = ("make_fetch", "make_compute", "make_insert")
-        if any(getattr(type(self), step) is getattr(AutoPopulate, step) for step in steps):
-            raise DataJointError(f"{self.class_name} has no make(self, key): write one")
-        return self._make_in_steps(key)
+        fetched = self._listed(self.make_fetch(key, **make_kwargs), "make_fetch")
+        computed: Any = cast(Any, (yield fetched))
+        if computed is None:
+            computed = self._listed(self.make_compute(key, *fetched), "make_compute")
+            yield computed
+        self.make_insert(key, *computed)
 
-    def _make_in_steps(self, key: Key) -> Generator[Any, Any, None]:
-        fetched = yield self.make_fetch(key)
-        computed = yield self.make_compute(key, *fetched)
-        yield self.make_insert(key, *computed)
+    def _listed(self, found: object, step: str) -> tuple[Any, ...]:
+        """Return what a step returned as the arguments of the next one."""
+        if isinstance(found, (str, bytes, Mapping)) or not isinstance(found, Iterable):
+            raise DataJointError(
+                f"{step} of {self.class_name} must return a tuple, whose items the next step gets as arguments, "
+                f"not {type(cast(object, found)).__name__}; write: return (value,)"
+            )
+        return tuple(cast("Iterable[Any]", found))
 
-    def make_fetch(self, key: Key) -> tuple[Any, ...]:
+    def make_fetch(self, key: Key, **make_kwargs: Any) -> tuple[Any, ...]:
         """Fetch what the computation needs; the first of the three steps."""
-        raise NotImplementedError(f"{self.class_name} has no make_fetch for {key}")
+        raise NotImplementedError(f"{self.class_name} has no make_fetch for {key} and {make_kwargs}")
 
     def make_compute(self, key: Key, *fetched: Any) -> tuple[Any, ...]:
         """Compute from what was fetched; the second of the three steps."""
@@ -92,6 +138,20 @@ class AutoPopulate(Table):
         raise NotImplementedError(
             f"{self.class_name} has no make_insert for {key} and {len(computed)} results"
         )
+
+    @classmethod
+    def check_make(cls) -> None:
+        """Check that there is a make, or all of its three steps.
+
+        Raises
+        ------
+        DataJointError
+            Naming what is missing.
+        """
+        missing = [step for step in _STEPS if getattr(cls, step) is getattr(AutoPopulate, step)]
+        if cls.make is AutoPopulate.make and missing:
+            advice = "write one" if len(missing) == len(_STEPS) else f"nor has it {' and '.join(missing)}"
+            raise DataJointError(f"{cls.__name__} has no make(self, key): {advice}")
 
     @either
     def populate(
@@ -148,6 +208,7 @@ class AutoPopulate(Table):
             raise DataJointError(
                 "populate runs in one process for now; start several to share the keys among them"
             )
+        type(self).check_make()
         watcher: Observer = observer or (TextBar() if display_progress else Silent())
         options = Options(
             suppress_errors=suppress_errors,
@@ -162,11 +223,8 @@ class AutoPopulate(Table):
 
     def _batch(self, asked: int | None) -> int:
         """Return how many keys one transaction may hold."""
-        make = type(self).make
-        key_by_key = (
-            # effects outside the database cannot be undone, and long computations must hold nothing
-            not type(self).gathers_makes or make is AutoPopulate.make or inspect.isgeneratorfunction(make)
-        )
+        # effects outside the database cannot be undone, and long computations must hold nothing
+        key_by_key = not type(self).gathers_makes or is_long(type(self))
         wanted = self.populate_batch if asked is None else asked
         if wanted < 1:
             raise DataJointError(f"batch={wanted}: it must be at least 1")

@@ -22,6 +22,7 @@ from djcli.errors import DataJointError
 from djcli.populate.ahead import ReadAhead, Row
 from djcli.populate.gather import Gathered, merged
 from djcli.populate.interrupts import Interrupts
+from djcli.populate.metadata import JobMetadata
 from djcli.populate.outbox import Outbox, RetryBatchError
 from djcli.populate.result import Key
 from djcli.sql.insert import OnDuplicate
@@ -37,7 +38,8 @@ _UNDO_AHEAD = sql.SQL("ROLLBACK TO SAVEPOINT djcli_ahead; RELEASE SAVEPOINT djcl
 _END_KEY = sql.SQL("RELEASE SAVEPOINT djcli_key")
 _DROP_KEY = sql.SQL("ROLLBACK TO SAVEPOINT djcli_key; RELEASE SAVEPOINT djcli_key")
 
-Make = Callable[[Key], None]
+Make = Callable[[Key, Mapping[str, object]], None]
+"""Makes a key, given with its values as they are stored."""
 
 
 class KeyRefusedError(BaseException):
@@ -60,12 +62,22 @@ class Batch:
         What is known of the statements of this table's makes.
     interrupts
         Told when an interrupt may strike: inside a make, while it is not us who talk to the database.
+    metadata
+        Fills the hidden columns of the table's rows, if it has any.
     """
 
-    def __init__(self, table: Table, keys: Sequence[Key], ahead: ReadAhead, interrupts: Interrupts) -> None:
+    def __init__(
+        self,
+        table: Table,
+        keys: Sequence[Key],
+        ahead: ReadAhead,
+        interrupts: Interrupts,
+        metadata: JobMetadata | None = None,
+    ) -> None:
         self.interrupts = interrupts
         self.held = 1
         self.table = table
+        self.metadata = metadata
         self.connection = table.connection
         self.keys = keys
         self.ahead = ahead
@@ -76,6 +88,7 @@ class Batch:
         self.place_of_make = os.getpid(), get_ident()
         self.direct = False
         self.gathers = True
+        self.has_row = False
         self.depth = 0
         ahead.begin(keys)
 
@@ -97,8 +110,9 @@ class Batch:
             What make raised; nothing of the key is left then.
         """
         self.place, self.current, self.direct, self.gathers = place, Gathered(), False, True
+        self.has_row = False
         try:
-            self.in_make(make, dict(self.keys[place]))
+            self.in_make(make, place)
             if place not in self.refused:
                 self.check_row_of_key()
                 self.end_key()
@@ -110,12 +124,12 @@ class Batch:
             if place in self.refused:  # make has swallowed the refusal
                 self.drop_key()
 
-    def in_make(self, make: Make, key: Key) -> None:
+    def in_make(self, make: Make, place: int) -> None:
         """Call make; only there may an interrupt strike."""
         self.interrupts.open()
         self.held = 0
         try:
-            make(key)
+            make(self.keys[place], self.ahead.encoded[place])
         finally:
             self.held = 1
             self.interrupts.close()
@@ -165,9 +179,14 @@ class Batch:
         """Keep what waits; a savepoint is released, so that it cannot be rolled back any more."""
         if self.direct:
             self.send_current()
+            if self.metadata is not None:
+                with self:
+                    self.metadata.update(self.connection, self.ahead.encoded[self.place])
             self.own(_END_KEY)
             self.direct = False
         elif self.current.count:
+            if self.metadata is not None:
+                self.metadata.add_to(self.current)
             with self:
                 self.outbox.add(self.place, self.current)
         self.current = Gathered()
@@ -224,6 +243,10 @@ class Batch:
         """Gather rows of the computed table or its parts; False for rows of any other."""
         if not self.gathers or model.id not in self.own_tables or not self.is_asked_here:
             return False
+        if model.id == self.table.id:
+            self.has_row = True
+        elif not self.has_row:
+            return False  # a part before its master is refused at once, as it is without a batch
         self.current.add(model, names, rows)
         if self.outbox.rows + self.current.count > MAX_ROWS:
             self.settle()

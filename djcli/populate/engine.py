@@ -13,7 +13,13 @@ from psycopg import sql
 
 from djcli.algebra.restriction import AndList
 from djcli.database.failures import is_retriable, is_servers
-from djcli.errors import DataJointError, IntegrityError, LostConnectionError, ServerError
+from djcli.errors import (
+    DataJointError,
+    InputsChangedError,
+    IntegrityError,
+    LostConnectionError,
+    ServerError,
+)
 from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch
 from djcli.populate.claims import MAX_CLAIMS, TooManyClaimsError, claim, lock_number, release
@@ -22,7 +28,8 @@ from djcli.populate.interrupts import Interrupts
 from djcli.populate.keys import Todo, todo
 from djcli.populate.outbox import RetryBatchError
 from djcli.populate.result import Key, Observer, PopulateResult, Silent
-from djcli.populate.runner import Outcome, call_make, make_key
+from djcli.populate.runner import Maker, Outcome, make_key
+from djcli.populate.steps import is_long, make_in_steps
 from djcli.sql.arrays import array
 from djcli.sql.insert import find_taken
 from djcli.tables.declare import ensure
@@ -116,6 +123,8 @@ class _Run:
         self.label: str = table.class_label
         self.work = work
         self.options = options
+        self.maker = Maker(table, options.make_kwargs)
+        self.make_alone = make_in_steps if is_long(type(table)) else make_key
         self.result = PopulateResult()
         self.calls = 0
         self.failed_keys: set[tuple[object, ...]] = set()
@@ -228,13 +237,16 @@ class _Run:
         """Make a key in a transaction of its own, trying again when the database is at fault."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                outcome = make_key(self.table, key, self.options.make_kwargs)
+                outcome = self.make_alone(self.maker, key)
             except LostConnectionError:
                 raise
             except Exception as error:
                 if is_servers(error):
                     raise
-                if is_retriable(error) and attempt < ATTEMPTS:
+                again = is_retriable(error) or (
+                    isinstance(error, InputsChangedError) and not self.has_left(key)
+                )
+                if again and attempt < ATTEMPTS:
                     continue
                 self.calls += 1
                 self.failed(key, error)
@@ -256,7 +268,7 @@ class _Run:
 
     def failed(self, key: Key, error: BaseException) -> None:
         self.failed_keys.add(tuple(key.values()))
-        if isinstance(error, IntegrityError) and self.has_left(key):
+        if isinstance(error, (IntegrityError, InputsChangedError)) and self.has_left(key):
             self.options.observer.skipped(self.label, key)
             return
         self.options.observer.failed(self.label, key, error)
@@ -290,7 +302,7 @@ class _Attempt:
         started = time.monotonic()
         with connection.snapshot():
             self.todo = self.still_pending()
-            batch = self.batch = Batch(owner.table, self.todo, owner.ahead, interrupts)
+            batch = self.batch = Batch(owner.table, self.todo, owner.ahead, interrupts, owner.maker.metadata)
             instance.interceptor = connection.gate = batch
             try:
                 with connection.kept_by(f"make() of {owner.label}"):
@@ -323,7 +335,7 @@ class _Attempt:
                 return
             self.ran = place + 1
             try:
-                batch.run_key(place, lambda key: call_make(owner.table, key, owner.options.make_kwargs))
+                batch.run_key(place, owner.maker)
             except RetryBatchError:
                 raise
             except Exception as error:

@@ -1,19 +1,22 @@
-"""Making one key: one transaction, in which make() runs and its work is checked."""
+"""Making one key: calling make, and the one transaction in which its work is checked."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
 from djcli.algebra.restriction import AndList
+from djcli.database.witness import Witness
 from djcli.errors import DataJointError
+from djcli.populate.ahead import encoded_key
 from djcli.populate.batch import missing_row
 from djcli.populate.claims import claim_for_transaction, lock_number
+from djcli.populate.metadata import JobMetadata
 from djcli.populate.result import Key
-from djcli.tables.insert import making
+from djcli.tables.making import Making, making
 from djcli.tables.table import Table
 
 
@@ -24,17 +27,62 @@ class Outcome(Enum):
     SKIPPED = "skipped"
 
 
-def make_key(table: Table, key: Key, make_kwargs: Mapping[str, Any]) -> Outcome:
-    """Make one key in a transaction of its own.
+class Maker:
+    """Calls the make of one table.
 
     Parameters
     ----------
     table
         The Computed or Imported table.
-    key
-        The key, which ``make`` gets a copy of.
     make_kwargs
         More arguments for ``make``.
+    """
+
+    def __init__(self, table: Any, make_kwargs: Mapping[str, Any]) -> None:
+        self.table = table
+        self.connection = table.connection
+        self.make_kwargs = make_kwargs
+        self.metadata = JobMetadata.of(table)
+
+    def __call__(self, key: Key, encoded: Mapping[str, object]) -> None:
+        """Call make for one key.
+
+        Parameters
+        ----------
+        key
+            The key, which make gets a copy of.
+        encoded
+            Its values as they are stored.
+        """
+        if self.metadata is not None:
+            self.metadata.begin()
+        with self.inside(key, encoded):
+            result: Any = self.table.make(dict(key), **self.make_kwargs)
+        if inspect.isgenerator(result):
+            raise DataJointError(
+                f"make() of {self.table.class_label} returned a generator: put the yields into make itself, "
+                "so that it can run in steps"
+            )
+
+    @contextmanager
+    def inside(
+        self, key: Key, encoded: Mapping[str, object], witness: Witness | None = None
+    ) -> Generator[None]:
+        """Run code of a make for one key: its table may be inserted into, and `witness` is told what it does."""
+        table = self.table
+        token = making.set(Making(table.model, table.class_label, key, encoded, tuple(encoded)))
+        if witness is not None:
+            self.connection.witnesses.append(witness)
+        try:
+            yield
+        finally:
+            if witness is not None:
+                self.connection.witnesses.remove(witness)
+            making.reset(token)
+
+
+def make_key(maker: Maker, key: Key) -> Outcome:
+    """Make one key in a transaction of its own.
 
     Returns
     -------
@@ -48,27 +96,17 @@ def make_key(table: Table, key: Key, make_kwargs: Mapping[str, Any]) -> Outcome:
     Exception
         Whatever ``make`` raised; nothing of the key is left then.
     """
-    connection = table.connection
+    table: Table = maker.table
+    connection = maker.connection
     mine = table & AndList([key])
     with connection.transaction:
         if not claim_for_transaction(connection, lock_number(table.full_table_name, key)) or mine:
             return Outcome.SKIPPED
+        encoded = encoded_key(table.heading, key)
         with connection.kept_by(f"make() of {table.class_label}"):
-            call_make(table, dict(key), make_kwargs)
+            maker(key, encoded)
         if not mine:
             raise DataJointError(missing_row(table))
+        if maker.metadata is not None:
+            maker.metadata.update(connection, encoded)
     return Outcome.MADE
-
-
-def call_make(table: Any, key: Key, make_kwargs: Mapping[str, Any]) -> None:
-    """Call make; a generator (fetch, compute and insert in one function) is run to its end."""
-    token = making.set(table.id)
-    try:
-        result: Any = table.make(key, **make_kwargs)
-        if inspect.isgenerator(result):
-            value: Any = None
-            with suppress(StopIteration):
-                while True:
-                    value = result.send(value)
-    finally:
-        making.reset(token)

@@ -129,8 +129,9 @@ class Chooser:
         start = {candidate.id for candidate in found}
         reached = graph.around(start, ancestors=term.above, descendants=term.below)
         rank = {table: place for place, table in enumerate(graph.topological_order(reached, strict=False))}
-        near_by = [each for each in self._candidates if each in found or each.id in reached - start]
-        return sorted(near_by, key=lambda each: rank[each.id])
+        relatives, own = reached - start, set(found)
+        group = [each for each in self._candidates if each in own or each.id in relatives]
+        return sorted(group, key=lambda each: rank[each.id])
 
     # ---- what to say when nothing is found ----------------------------------------------------------
 
@@ -182,8 +183,14 @@ def _distinct_names(candidates: Sequence[Candidate]) -> list[str]:
 
 
 def graph_of(tables: Iterable[type[Table]]) -> Graph:
-    """Return the graph of the foreign keys of tables."""
-    return Graph(table.model for table in tables)
+    """Return the graph of the foreign keys of tables, and of those of virtual modules between them."""
+    models = {table.model.id: table.model for table in tables}
+    instances = {id(table.instance): table.instance for table in tables}
+    for instance in instances.values():
+        for table, cls in instance.classes.items():
+            if table not in models and getattr(cls, "definition", None) is None:
+                models[table] = cls.class_model()
+    return Graph(models.values())
 
 
 def select_tables(

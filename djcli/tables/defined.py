@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from djcli.algebra import nodes
 from djcli.algebra.relation import Node
 from djcli.definition.grammar import parse_definition
 from djcli.definition.model import TableId, TableModel
-from djcli.definition.resolve import resolve
+from djcli.definition.resolve import JOB_METADATA, resolve
 from djcli.definition.specs import ParsedTable
 from djcli.definition.types import native_warning
 from djcli.errors import DataJointError, DefinitionError
-from djcli.names import Tier, check_identifier, did_you_mean, split_table_name, table_name
+from djcli.names import Tier, check_identifier, did_you_mean, table_name
+from djcli.settings import config
 from djcli.sql.statement import quoted_name
 from djcli.tables.expression import QueryExpression
 from djcli.tables.instance import Instance
@@ -149,9 +151,7 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
     @classmethod
     def has_part(cls, table: TableId) -> bool:
         """Whether a table is a part of this one."""
-        own = cls.class_id()
-        parts = split_table_name(table.name) if table.schema == own.schema else None
-        return parts is not None and parts[2] == own.name
+        return table.is_part_of(cls.class_id())
 
     @classmethod
     def parse(cls) -> None:
@@ -188,6 +188,8 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
             model = resolve(cls._parsed, cls.class_id(), cls.find_parent)
         except DefinitionError as error:
             raise (error if error.table else error.with_table(cls.class_label)) from error.__cause__
+        if cls.tier.is_auto and config["jobs.add_job_metadata"]:
+            model = replace(model, hidden=(*model.hidden, *JOB_METADATA))
         for attribute in model.attributes:
             advice = None if attribute.inherited else native_warning(attribute.type)
             if advice is not None:

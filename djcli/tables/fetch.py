@@ -65,9 +65,12 @@ class Query:
         instance = self.instance
         ensure(instance, self.node.tables)
         limits = extra or _NO_LIMITS
+        connection = instance.connection
+        for witness in connection.witnesses:
+            witness.reads(self.node, statement.text, {**parameters(self.values), **limits})
         if instance.interceptor is not None:
             return instance.interceptor.read(self.node, statement, self.values, limits)
-        return instance.connection.rows(statement.text, {**parameters(self.values), **limits})
+        return connection.rows(statement.text, {**parameters(self.values), **limits})
 
     def statement(
         self, names: tuple[str, ...] | None = None, page: Page = ALL
@@ -119,7 +122,8 @@ class Query:
         """
         order, extra = self._paged(page)
         copy = compile_copy(self.node, None, order, limited=bool(extra))
-        if copy is None or self.instance.interceptor is not None:
+        is_watched = self.instance.interceptor is not None or bool(self.instance.connection.witnesses)
+        if copy is None or is_watched:  # whoever runs or watches a make knows nothing of this road
             return False
         ensure(self.instance, self.node.tables)
         self.instance.connection.copy_out(copy, parameters(self.values) | extra, take)
@@ -129,8 +133,10 @@ class Query:
         """Yield rows through a server-side cursor, in flat memory."""
         ensure(self.instance, self.node.tables)
         statement, _ = self.statement(names, Page(order_by))
-        found = decoders(statement)
-        rows = self.instance.connection.stream(statement.text, parameters(self.values))
+        found, params = decoders(statement), parameters(self.values)
+        for witness in self.instance.connection.witnesses:
+            witness.reads(self.node, statement.text, params)
+        rows = self.instance.connection.stream(statement.text, params)
         if not statement.columns:
             return (() for _ in rows)
         return (_decode_row(statement, found, row) for row in rows) if found else rows

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from contextvars import ContextVar
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import NoReturn, cast
 from djcli.algebra.restriction import Expression
 from djcli.database.connection import Connection
 from djcli.database.failures import is_conflict
-from djcli.definition.model import TableId, TableModel
+from djcli.definition.model import TableModel
 from djcli.errors import (
     DataJointError,
     DuplicateError,
@@ -30,10 +29,11 @@ from djcli.tables.blocks import BLOCK, Block
 from djcli.tables.encode import Problem, encode_blocks, encode_dict, encode_dicts, encoders, unknown
 from djcli.tables.files.rowfile import RowFile
 from djcli.tables.instance import Instance
+from djcli.tables.making import check_rows_of_query, making
 from djcli.tables.refused import explain
 from djcli.tables.rows import read_blocks
 
-__all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "making", "send_rows"]
+__all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "send_rows"]
 
 CHUNK = 20_000
 """Rows in one statement; more go in several, within one transaction."""
@@ -49,9 +49,6 @@ _LONG = frozenset(("json", "bytes", "codec", "native"))
 
 ATTEMPTS = 8
 """How often an insert is tried that others get in the way of."""
-
-making: ContextVar[TableId | None] = ContextVar("making", default=None)
-"""The table whose make is running here, which may therefore be inserted into."""
 
 EncodedRow = tuple[tuple[str, ...], tuple[object, ...]]
 """The attributes that a row gives, and their encoded values."""
@@ -97,7 +94,8 @@ def insert(
     if _hand_over(instance, model, rows, on_duplicate):
         return
     size = chunk_size or CHUNK
-    chunks = _Chunks(model, _encoded(model, rows, ignore_extra_fields=ignore_extra_fields), size)
+    encoded = _encoded(model, rows, ignore_extra_fields=ignore_extra_fields)
+    chunks = _Chunks(model, _of_own_key(model, encoded), size)
     first = chunks.take()
     if not first:
         return
@@ -127,9 +125,15 @@ def _hand_over(instance: Instance, model: TableModel, given: object, on_duplicat
         return False
     if len(rows) == 1:
         one = encode_dict(model, cast(dict[str, object], rows[0]))
-        return one is not None and taker.write(model, one[0], [one[1]])
-    many = encode_dicts(model, rows)
-    return many is not None and taker.write(model, *many)
+        many = None if one is None else (one[0], [one[1]])
+    else:
+        many = encode_dicts(model, rows)
+    if many is None:
+        return False
+    made = making.get()
+    if made is not None:
+        made.check_rows(model, *many)
+    return taker.write(model, *many)
 
 
 def _is_at_hand(rows: object) -> bool:
@@ -143,6 +147,15 @@ def _encoded(model: TableModel, rows: object, *, ignore_extra_fields: bool) -> I
 
     blocks = read_blocks(model, rows)
     return encode_blocks(model, blocks, ignore_extra_fields=ignore_extra_fields, report=report)
+
+
+def _of_own_key(model: TableModel, blocks: Iterator[Block]) -> Iterator[Block]:
+    """Pass blocks on; those of another key than that of the make that runs here are refused."""
+    made = making.get()
+    for block in blocks:
+        if made is not None:
+            made.check_block(model, block)
+        yield block
 
 
 def encode_rows(
@@ -269,7 +282,11 @@ def _insert_chunk(
     except QueryError as error:
         if is_conflict(error):
             raise
-        raise explain(connection, model, _merged(blocks), on_duplicate, error) from error.__cause__
+        told = explain(connection, model, _merged(blocks), on_duplicate, error)
+        made = making.get()
+        if isinstance(told, DuplicateError) and made is not None and model.id == made.table.id:
+            told = DuplicateError(f"{told}: make() of {made.label} has inserted it before")
+        raise told from error.__cause__
 
 
 # ---- sending --------------------------------------------------------------------------------------------
@@ -356,6 +373,9 @@ def _insert_expression(
                 f"{model.id}: attribute {attribute.name!r} is missing in the query, and it has no default"
             )
     connection = instance.connection
+    for witness in connection.witnesses:
+        witness.reads(rows.node, compile_select(rows.node).text, parameters(rows.values))
+    check_rows_of_query(model, rows)
     query = compile_select(rows.node, names).text
     statement = statements.insert_query(model, names, query, on_duplicate)
     try:

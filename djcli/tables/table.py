@@ -22,8 +22,9 @@ from djcli.tables import drop as dropping
 from djcli.tables.binding import either
 from djcli.tables.declare import declare, ensure
 from djcli.tables.defined import DefinedTable
-from djcli.tables.insert import insert, making
+from djcli.tables.insert import insert
 from djcli.tables.instance import Instance
+from djcli.tables.making import making
 from djcli.tables.relatives import graph_of, neighbours
 from djcli.tables.rows import with_index
 from djcli.tables.update import update1
@@ -138,7 +139,7 @@ class Table(DefinedTable):
         """
         if replace and skip_duplicates:
             raise DataJointError("insert: give replace=True or skip_duplicates=True, not both")
-        if type(self).tier.is_auto and not allow_direct_insert and making.get() != self.id:
+        if type(self).tier.is_auto and not allow_direct_insert and not self._is_being_made():
             raise DataJointError(
                 f"{self.class_name} is computed: rows come from its make() by populate(); "
                 "to insert by hand all the same, pass allow_direct_insert=True"
@@ -146,7 +147,7 @@ class Table(DefinedTable):
         mode = OnDuplicate.REFUSE
         if replace or skip_duplicates:
             mode = OnDuplicate.REPLACE if replace else OnDuplicate.SKIP
-        ensure(self.instance, (self.id,))
+        self._prepare_to_write("inserts into")
         insert(
             self.instance,
             self.model,
@@ -208,7 +209,7 @@ class Table(DefinedTable):
         DataJointError
             If the table is restricted, the key incomplete, an attribute unknown, or the row not there.
         """
-        self.ensure_declared()
+        self._prepare_to_write("updates")
         update1(self, row)
 
     @either
@@ -235,19 +236,28 @@ class Table(DefinedTable):
         int
             How many rows of this table were deleted.
         """
-        self.ensure_declared()
+        self._prepare_to_write("deletes from")
         return deleting.delete(self, prompt=prompt, part_integrity=part_integrity)
 
     @either
     def delete_quick(self, get_count: bool = False) -> int | None:
         """Delete the rows without asking; refused while others depend on them."""
-        self.ensure_declared()
+        self._prepare_to_write("deletes from")
         count = deleting.delete_rows(self)
         return count if get_count else None
 
     def ensure_declared(self) -> None:
         """Declare the table on first use, where this is allowed."""
         ensure(self.instance, self.node.tables | {self.id})
+
+    def _prepare_to_write(self, verb: str) -> None:
+        for witness in self.connection.witnesses:
+            witness.writes(self.model, verb)
+        ensure(self.instance, (self.id,) if self._node is None else self.node.tables | {self.id})
+
+    def _is_being_made(self) -> bool:
+        made = making.get()
+        return made is not None and made.table.id == self.id
 
     # ---- relatives ----------------------------------------------------------------------------------
 

@@ -88,6 +88,22 @@ def ancestor_rows_of_key(table: type[Table] | Table, key: Mapping[str, object], 
     return Traced(given, graph, _up(graph, model.id), "ancestor").table(ancestor)
 
 
+def key_columns(table: type[Table] | Table, ancestor: TableLike) -> tuple[tuple[str, str], ...] | None:
+    """Return pairs of an ancestor's attributes and those of the key that tell which of its rows a row depends on.
+
+    It is a short way to `ancestor_rows_of_key`; None when the values of the key alone do not tell.
+    """
+    model = restricted_table(table)
+    graph = graph_above(table.instance, model)
+    target = find_relative(ancestor, graph.ancestors(model.id)[::-1], model.id, "ancestor")
+    reach = _up(graph, model.id)
+    links = reach.links[target]
+    if len(links) != 1 or links[0].anchor != model.id or target in reach.loops:
+        return None
+    columns = links[0].columns
+    return columns if all(theirs in model.primary_key for _, theirs in columns) else None
+
+
 def descendant_rows(expression: Expression, descendant: TableLike) -> Table:
     """Return the rows of a descendant that depend on the given rows, along any foreign keys; see `ancestor_rows`.
 

@@ -184,6 +184,21 @@ def test_a_pattern_passes_over_what_is_not_declared_but_a_name_does_not(
     assert "table Report is not declared" in djcli("progress", "tier:comp*", "Report").err
 
 
+def test_relatives_are_found_through_a_virtual_module(command: Run, applied: Path, database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE SCHEMA vault")
+        connection.execute(
+            'CREATE TABLE vault.link (name varchar(16) PRIMARY KEY REFERENCES farm."#animal" (name))'
+        )
+    (applied / "pipelines" / "beyond.py").write_text(
+        "import djcli as dj\n\nschema = dj.Schema('beyond')\nvault = dj.VirtualModule('vault', 'vault')\n\n\n"
+        "@schema\nclass Beyond(dj.Manual):\n    definition = '-> vault.Link'\n"
+    )
+    told = command("ls", "Animal+2", "--exclude", "farm.*", "--format", "json").out
+    assert [fact["table"] for fact in json.loads(told)] == ["Beyond"]
+    assert command("ls", "Animal+1", "--exclude", "farm.*").code == 2
+
+
 @pytest.mark.usefixtures("applied")
 def test_drop_keeps_what_is_excluded_or_does_nothing(djcli: Run) -> None:
     refused = djcli("drop", "Weighing", "--exclude", "Report", "--yes")
@@ -214,6 +229,25 @@ def test_apply_repeats_the_selection_quoted_for_the_shell(djcli: Run, database_u
     refused = djcli("apply", "Weighing*", "--exclude", "schema:s*")
     assert refused.code == 3
     assert "djcli apply 'Weighing*' --exclude 'schema:s*' --allow-destructive" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("djcli ls Wei", "Weighing Weighing.Scale WeighingMean"),
+        ("djcli diff 2+Rep", "2+Report"),
+        ("djcli ls Animal,Cus", "Animal,Customer"),
+        ("djcli describe market.C", "market.Customer"),
+        ("djcli drop --exclude tier:c", "tier:computed"),
+        ("djcli populate Zzz", ""),
+    ],
+)
+def test_tab_completes_a_selection(command: Run, farm: Path, line: str, offered: str) -> None:
+    (farm / "pipelines" / "market.py").write_text(OTHER + "\nprint('loaded')\n")
+    number = str(len(line.split()) - 1)
+    done = command(env={"_DJCLI_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": number})
+    assert done.out.split() == offered.split()
+    assert done.err == ""
 
 
 def test_help_explains_selections(djcli: Run) -> None:

@@ -1,0 +1,143 @@
+"""`Making`: the make that runs here, and the key that its rows must have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from djcli.algebra.restriction import Expression
+from djcli.codecs.scalars import NO_MATCH
+from djcli.definition.model import TableId, TableModel
+from djcli.errors import DataJointError
+from djcli.tables.rows import Block
+
+Row = tuple[object, ...]
+Places = tuple[tuple[int, str, str], ...]
+"""Of a row's values those that the key gives: the place, the attribute, and the key's attribute."""
+
+
+@dataclass(slots=True)
+class Making:
+    """One call of make.
+
+    Attributes
+    ----------
+    table
+        The table that is computed.
+    label
+        Its name as one writes it in Python.
+    key
+        The key, as make was given it.
+    encoded
+        The key's values as they are stored; `NO_MATCH` for those that cannot be compared.
+    names
+        The names of the key's attributes.
+    upstream
+        The rows that the key depends on, once make has asked for them.
+    """
+
+    table: TableModel
+    label: str
+    key: Mapping[str, Any]
+    encoded: Mapping[str, object]
+    names: tuple[str, ...]
+    upstream: Any = field(default=None)
+
+    def check_rows(self, model: TableModel, names: tuple[str, ...], rows: Sequence[Row]) -> None:
+        """Refuse rows of the table or of a part that belong to another key.
+
+        Parameters
+        ----------
+        model
+            The table that they are inserted into; rows of any other are passed over.
+        names
+            The attributes that they give.
+        rows
+            Their encoded values.
+
+        Raises
+        ------
+        DataJointError
+            Naming the attribute and both values.
+        """
+        for place, own, name in key_places(model, self.table.id, names, self.names):
+            wanted = self.encoded[name]
+            for row in rows:
+                if row[place] != wanted:
+                    self._check(model, own, row[place], name)
+
+    def check_block(self, model: TableModel, block: Block) -> None:
+        """Refuse rows of another key; see `check_rows`."""
+        for place, own, name in key_places(model, self.table.id, block.names, self.names):
+            wanted = self.encoded[name]
+            for value in block.columns[place]:
+                if value != wanted:
+                    self._check(model, own, value, name)
+
+    def check_query(self, model: TableModel, rows: Any) -> None:
+        """Refuse to copy rows of another key; see `check_rows`."""
+        names = tuple(rows.heading.names)
+        places = key_places(model, self.table.id, names, self.names)
+        wanted = {own: self.key[name] for _, own, name in places if self.encoded[name] is not NO_MATCH}
+        others = (rows - wanted).query.rows(tuple(wanted), None, 1) if wanted else ()
+        for row in others:
+            for own, value in zip(wanted, row, strict=True):
+                if value != wanted[own]:
+                    self._refuse(model, own, value, wanted[own])
+
+    def _check(self, model: TableModel, own: str, value: object, name: str) -> None:
+        wanted = self.encoded[name]
+        blank_padded = model[own].type.name in ("char", "native")
+        if wanted is NO_MATCH or (blank_padded and _stripped(value) == _stripped(wanted)):
+            return
+        self._refuse(model, own, value, wanted)
+
+    def _refuse(self, model: TableModel, own: str, value: object, wanted: object) -> None:
+        where = "" if model.id == self.table.id else f" into its part {model.id}"
+        raise DataJointError(
+            f"make() of {self.label} was called for {own}={wanted!r} and inserts a row with {own}={value!r}{where}: "
+            "a make inserts rows of its own key alone"
+        )
+
+
+making: ContextVar[Making | None] = ContextVar("making", default=None)
+"""The make that runs here; its table may therefore be inserted into."""
+
+
+@lru_cache(maxsize=1024)
+def key_places(model: TableModel, table: TableId, names: tuple[str, ...], key: tuple[str, ...]) -> Places:
+    """Return where rows of a table or its parts hold the key; nowhere for any other table.
+
+    Parameters
+    ----------
+    model
+        The table that the rows belong to.
+    table
+        The table that is computed.
+    names
+        The attributes that the rows give.
+    key
+        The names of the key's attributes.
+    """
+    if model.id == table:
+        columns = {name: name for name in model.primary_key}
+    elif model.id.is_part_of(table):
+        reference = next((each for each in model.foreign_keys if each.parent == table), None)
+        columns = dict(reference.columns) if reference is not None else {}
+    else:
+        return ()
+    return tuple((place, name, columns[name]) for place, name in enumerate(names) if columns.get(name) in key)
+
+
+def check_rows_of_query(model: TableModel, rows: Expression) -> None:
+    """Refuse to copy rows of another key than that of the make that runs here."""
+    made = making.get()
+    if made is not None and (model.id == made.table.id or model.id.is_part_of(made.table.id)):
+        made.check_query(model, rows)
+
+
+def _stripped(value: object) -> object:
+    return value.rstrip(" ") if isinstance(value, str) else value
