@@ -310,12 +310,14 @@ def test_a_table_that_is_not_declared_is_told(instance: Instance) -> None:
         table.delete(prompt=False)
 
 
-def _contend(url: str, seed: int, until: float, results: Any) -> None:
+def _contend(url: str, seed: int, seconds: float, both: Any, results: Any) -> None:
     use_instance(Instance(DatabaseTarget(url, "the test")))
     subject, session, trial, *_ = make_lab().tables
     chosen = random.Random(seed)
     done = 0
-    while time.monotonic() < until:
+    both.wait(60)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until or done <= 5:
         number = chosen.randrange(4)
         if chosen.random() < 0.5:
             (subject & {"subject_id": number}).delete(prompt=False)
@@ -336,9 +338,10 @@ def test_two_that_delete_and_insert_against_each_other(
     assert sizes(lab)[0] == 4
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    until = time.monotonic() + soak(3, 60)
+    both = context.Barrier(2)
     workers = [
-        context.Process(target=_contend, args=(database_url, seed, until, results)) for seed in range(2)
+        context.Process(target=_contend, args=(database_url, seed, soak(1, 60), both, results))
+        for seed in range(2)
     ]
     for worker in workers:
         worker.start()
