@@ -126,10 +126,10 @@ schema = dj.Schema(SCHEMA)
 exec(told["tables"])
 keys = [{"subject_id": f"M{i % 20:03}", "session_idx": i} for i in range(10_000)]
 (Session.Trial & keys[0]).proj("reaction_time").make_sql()
-started = time.perf_counter()
+started = time.process_time()
 for key in keys:
     (Session.Trial & key).proj("reaction_time").make_sql()
-print((time.perf_counter() - started) / len(keys))
+print((time.process_time() - started) / len(keys))
 """
 
 ITERATE = """

@@ -134,6 +134,10 @@ class ServerError(DataJointError):
     """The server cannot be started or reached, or has no room left."""
 
 
+class ContractError(DataJointError):
+    """A make has read what its key does not depend on, or written what is not its own."""
+
+
 class InputsChangedError(DataJointError):
     """What a make had fetched changed while it computed."""
 

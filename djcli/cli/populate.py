@@ -13,11 +13,12 @@ from djcli.cli import console
 from djcli.cli.bars import Follower, Tally
 from djcli.cli.conditions import Condition, RestrictOption, conditions_of_each
 from djcli.cli.failures import EXIT_ERROR, explain
-from djcli.cli.options import count, shared
+from djcli.cli.options import choice, count, shared
 from djcli.cli.restriction import parse_restrictions
 from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
 from djcli.errors import SelectionError
 from djcli.populate.auto import AutoPopulate
+from djcli.populate.guard import MODES
 from djcli.tables.expression import QueryExpression
 
 app = typer.Typer(rich_markup_mode=None)
@@ -37,9 +38,19 @@ def populate(
         bool,
         typer.Option("--suppress-errors", help="Go on when a make fails, and list the failures at the end."),
     ] = False,
+    guard: Annotated[
+        str | None,
+        typer.Option(
+            "--guard",
+            metavar="warn|error",
+            help="Tell which lines of a make read what its key does not depend on, or write rows not its own; "
+            "with error, these keys fail.",
+        ),
+    ] = None,
 ) -> None:
     """Compute what is missing in Computed and Imported tables."""
     most = count("--max-calls", max_calls)
+    mode = None if guard is None else choice("--guard", guard, MODES)
     restrictions = parse_restrictions(restrict)
     work = open_workspace(ctx)
     chosen = _computed(work, tables, exclude)
@@ -52,7 +63,11 @@ def populate(
             # what users' code prints is talk: stdout is for the report
             with redirect_stdout(sys.stderr):
                 table.populate(
-                    *typed[table], suppress_errors=suppress_errors, max_calls=most, observer=follower
+                    *typed[table],
+                    suppress_errors=suppress_errors,
+                    max_calls=most,
+                    observer=follower,
+                    guard=mode,
                 )
             _note_no_match(follower.tallies[-1], sources[table], typed[table])
     except Exception as error:

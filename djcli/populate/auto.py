@@ -169,6 +169,7 @@ class AutoPopulate(Table):
         observer: Observer | None = None,
         batch: int | None = None,
         order: Order = "original",
+        guard: str | None = None,
     ) -> PopulateResult:
         """Make the keys that are still to compute.
 
@@ -194,11 +195,16 @@ class AutoPopulate(Table):
             own. By default the class attribute ``populate_batch``.
         order
             ``'original'``, by primary key; ``'reverse'``; or ``'random'``.
+        guard
+            Whether makes are held to their contract: to read what their key depends on alone, and to write rows
+            of their own table and its parts alone. ``'warn'`` logs at the end which lines do not, ``'error'`` makes
+            their keys fail. SQL of the user's own cannot be judged and is logged.
 
         Returns
         -------
         PopulateResult
-            ``{'success_count': int, 'error_list': [(key, error)]}``.
+            ``{'success_count': int, 'error_list': [(key, error)]}``; its attribute `violations` lists what the
+            guard has found.
         """
         if reserve_jobs or priority is not None or refresh:
             raise DataJointError(
@@ -218,6 +224,7 @@ class AutoPopulate(Table):
             observer=watcher,
             batch=self._batch(batch),
             order=order,
+            guard=guard,
         )
         return populate(self, restrictions, options)
 

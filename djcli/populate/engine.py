@@ -24,6 +24,7 @@ from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch
 from djcli.populate.claims import MAX_CLAIMS, TooManyClaimsError, claim, lock_number, release
 from djcli.populate.feed import Feed, KeyStream, Order
+from djcli.populate.guard import Guard
 from djcli.populate.interrupts import Interrupts
 from djcli.populate.keys import Todo, todo
 from djcli.populate.outbox import RetryBatchError
@@ -66,6 +67,7 @@ class Options:
     make_kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     observer: Observer = field(default_factory=Silent)
     batch: int = MAX_CLAIMS
+    guard: str | None = None
 
 
 def populate(
@@ -123,9 +125,12 @@ class _Run:
         self.label: str = table.class_label
         self.work = work
         self.options = options
-        self.maker = Maker(table, options.make_kwargs)
+        self.guard = Guard(table, options.guard) if options.guard is not None else None
+        self.maker = Maker(table, options.make_kwargs, self.guard)
         self.make_alone = make_in_steps if is_long(type(table)) else make_key
         self.result = PopulateResult()
+        if self.guard is not None:
+            self.result.violations = self.guard.violations
         self.calls = 0
         self.failed_keys: set[tuple[object, ...]] = set()
         self.ahead = ReadAhead(work.pending.heading)
@@ -133,6 +138,14 @@ class _Run:
         self.most = min(options.batch, MAX_CLAIMS)
 
     def all_keys(self, feed: Feed) -> None:
+        """Make the keys that the feed gives, and tell what the guard has found."""
+        try:
+            self.keep_on(feed)
+        finally:
+            if self.guard is not None:
+                self.guard.report()
+
+    def keep_on(self, feed: Feed) -> None:
         """Make the keys that the feed gives, going on when the connection was lost."""
         # Foreign-key checks may have kept a plan from when the tables were empty.
         self.connection.execute(sql.SQL("DISCARD PLANS"))

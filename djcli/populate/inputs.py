@@ -15,6 +15,7 @@ from djcli.database.failures import is_retriable
 from djcli.definition.model import TableId, TableModel
 from djcli.errors import DataJointError
 from djcli.names import display_name
+from djcli.populate.guard import Guard
 from djcli.populate.lines import users_line
 from djcli.sql.statement import Params
 
@@ -154,13 +155,18 @@ class NoWrites:
     ----------
     label
         The name of the computed table.
+    guard
+        Whoever watches over its contract.
     """
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, guard: Guard | None) -> None:
         self._label = label
+        self._guard = guard
 
-    def reads(self, node: Node, text: str, params: Mapping[str, object]) -> None:
-        """Do nothing."""
+    def reads(self, node: Node, text: str, params: Mapping[str, object]) -> None:  # noqa: ARG002 - the witness's signature
+        """Tell the guard, if there is one."""
+        if self._guard is not None:
+            self._guard.computes_with(node)
 
     def queries(self, text: str, args: Params) -> None:
         """Do nothing."""

@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 Key = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One line of a make that does not keep to the contract of makes.
+
+    Attributes
+    ----------
+    where
+        File and line: ``pipelines/tutorial.py:12``.
+    table
+        The table that it reads or writes; empty for SQL of the user's own.
+    message
+        What is wrong, and what to do.
+    """
+
+    where: str
+    table: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
 
 
 class PopulateResult(dict[str, Any]):
     """``{'success_count': int, 'error_list': [(key, error)]}``.
 
     `get` also answers ``'success'`` and ``'error'`` with the two counts, as older code asks for them.
+
+    Attributes
+    ----------
+    violations
+        What the guard has found, if there was one.
     """
 
     def __init__(self) -> None:
         super().__init__(success_count=0, error_list=[])
+        self.violations: list[Violation] = []
 
     @property
     def success_count(self) -> int:

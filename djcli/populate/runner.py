@@ -14,6 +14,7 @@ from djcli.errors import DataJointError
 from djcli.populate.ahead import encoded_key
 from djcli.populate.batch import missing_row
 from djcli.populate.claims import claim_for_transaction, lock_number
+from djcli.populate.guard import Guard
 from djcli.populate.metadata import JobMetadata
 from djcli.populate.result import Key
 from djcli.tables.making import Making, making
@@ -36,10 +37,13 @@ class Maker:
         The Computed or Imported table.
     make_kwargs
         More arguments for ``make``.
+    guard
+        Whoever watches over what it reads and writes.
     """
 
-    def __init__(self, table: Any, make_kwargs: Mapping[str, Any]) -> None:
+    def __init__(self, table: Any, make_kwargs: Mapping[str, Any], guard: Guard | None = None) -> None:
         self.table = table
+        self.guard = guard
         self.connection = table.connection
         self.make_kwargs = make_kwargs
         self.metadata = JobMetadata.of(table)
@@ -71,14 +75,20 @@ class Maker:
         """Run code of a make for one key: its table may be inserted into, and `witness` is told what it does."""
         table = self.table
         token = making.set(Making(table.model, table.class_label, key, encoded, tuple(encoded)))
+        guard, witnesses = self.guard, self.connection.witnesses
+        before = list(witnesses)
+        if guard is not None:
+            guard.begin()
+            witnesses.append(guard)
         if witness is not None:
-            self.connection.witnesses.append(witness)
+            witnesses.append(witness)
         try:
             yield
         finally:
-            if witness is not None:
-                self.connection.witnesses.remove(witness)
+            witnesses[:] = before
             making.reset(token)
+        if guard is not None:
+            guard.end()
 
 
 def make_key(maker: Maker, key: Key) -> Outcome:

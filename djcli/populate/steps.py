@@ -143,7 +143,7 @@ class _LongMake:
 
     def compute(self) -> None:
         """Run the second step, with no transaction open."""
-        with self.maker.inside(self.key, self.encoded, NoWrites(self.label)):
+        with self.maker.inside(self.key, self.encoded, NoWrites(self.label, self.maker.guard)):
             self.computed = self.advance(None, "what it has computed")
         if self.connection.in_transaction:
             self.connection.cancel_transaction()

@@ -294,12 +294,7 @@ class Lowering:
             case c.Matches():
                 return self.matches(given, select, slot)
             case c.Not():
-                inner = self.condition(given.item, select, heading, slot)
-                return (
-                    sql.SQL("NOT {}").format(inner)
-                    if isinstance(given.item, c.Matches)
-                    else sql.SQL("NOT ({})").format(inner)
-                )
+                return self.negation(given.item, select, heading, slot)
             case c.All() | c.Any():
                 parts: list[sql.Composable] = []
                 for item in given.items:
@@ -309,6 +304,17 @@ class Lowering:
                 return sql.SQL("({})").format(word.join(parts))
             case _:
                 raise DataJointError(f"no SQL for {type(given).__name__}")
+
+    def negation(self, given: c.Condition, select: Select, heading: Heading, slot: int) -> sql.Composable:
+        """Compile the negation of a condition."""
+        if isinstance(given, c.Among) and not any(heading[name].nullable for name in given.columns):
+            columns = [select.outputs[name].expression for name in given.columns]
+            kinds = [heading[name].type for name in given.columns]
+            return self.marks.none_of(columns, slot, kinds, self.alias())
+        inner = self.condition(given, select, heading, slot)
+        if isinstance(given, c.Matches):
+            return sql.SQL("NOT {}").format(inner)
+        return sql.SQL("NOT ({})").format(inner)
 
     def compare_path(self, given: c.ComparePath, select: Select, slot: int) -> sql.Composable:
         """Compile a comparison inside JSON."""

@@ -37,6 +37,26 @@ class Marks:
         comma = sql.SQL(", ")
         return sql.SQL("({}) IN (SELECT * FROM unnest({}))").format(comma.join(columns), comma.join(lists))
 
+    def none_of(
+        self, columns: Sequence[sql.Composable], slot: int, kinds: Sequence[AttributeType], alias: str
+    ) -> sql.Composable:
+        """Return the condition that columns, which are never null, have no values of the lists.
+
+        ``NOT (… IN …)`` would compare every row with every item of a long list.
+        """
+        comma = sql.SQL(", ")
+        names = [sql.Identifier(f"c{number}") for number in range(1, len(columns) + 1)]
+        equal = sql.SQL(" AND ").join(
+            sql.SQL("{} = {}").format(sql.SQL(".").join((sql.Identifier(alias), name)), column)
+            for name, column in zip(names, columns, strict=True)
+        )
+        return sql.SQL("NOT EXISTS (SELECT 1 FROM unnest({}) AS {} ({}) WHERE {})").format(
+            comma.join(self.list(slot + i, kind) for i, kind in enumerate(kinds)),
+            sql.Identifier(alias),
+            comma.join(names),
+            equal,
+        )
+
     def list(self, slot: int, kind: AttributeType) -> sql.Composable:
         """Return the list of a slot, whose items are compared with an attribute of this type."""
         return self.cast(slot, sql.SQL("{}[]").format(comparison_type(kind)))
@@ -61,8 +81,9 @@ class Settings(Marks):
         """The statement that makes the settings; None where there are none."""
         if not self.texts:
             return None
+        # Long lists need not come back.
         calls = [
-            sql.SQL("set_config({}, {}, true)").format(_setting(name), text)
+            sql.SQL("set_config({}, {}, true) IS NULL").format(_setting(name), text)
             for name, text in self.texts.items()
         ]
         return sql.SQL("SELECT ") + sql.SQL(", ").join(calls)

@@ -455,3 +455,20 @@ def test_demo_makes_a_project_and_runs_it_twice(djcli: Run, folder: Path, databa
 def test_the_demo_has_the_tutorial_of_the_repository() -> None:
     repository = Path(__file__).parents[2] / "pipelines" / "tutorial.py"
     assert starter_text("tutorial.py.txt") == repository.read_text()
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_guard_tells_which_lines_break_the_contract(djcli: Run) -> None:
+    told = (
+        "make of Doubled reads the table Notes, which Doubled does not depend on: when its rows change, nothing tells "
+        "that Doubled is out of date; add '-> Notes' to the definition of Doubled, or of a table that it depends on\n"
+    )
+    warned = djcli("populate", "Doubled", "--guard", "warn")
+    assert (warned.code, warned.out.split(" in ")[0]) == (0, "Doubled: 3 made")
+    assert "warning: make of Doubled breaks its contract in 1 place:\nwarning:   pipelines/" in warned.err
+    assert warned.err.endswith(f".py:44: {told}")
+    djcli("delete", "Doubled", "--yes")
+    assert djcli("populate", "Quadrupled", "--guard", "error").code == 0
+    wrong = djcli("populate", "--guard", "strict")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "'strict' is not one of warn, error" in wrong.err

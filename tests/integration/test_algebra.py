@@ -294,6 +294,20 @@ def test_laws(lab: SimpleNamespace, first: object, second: object) -> None:
     assert (kept.proj() + gone.proj()).keys(order_by="KEY") == everything
 
 
+def test_long_lists_of_keys(lab: SimpleNamespace) -> None:
+    """Neither a restriction nor its negation compares every row with every item; a null is in no list."""
+    keys = lab.Trial.keys()
+    many = keys[:4] + [{**keys[0], "trial_idx": number} for number in range(1_000, 101_000)]
+    assert len(lab.Trial & many) == 4
+    assert len(lab.Trial - many) == 5
+    plan = lab.schema.connection.query(
+        f"EXPLAIN {(lab.Trial - many).make_sql()}", (lab.Trial - many).parameters
+    )
+    assert any("Anti Join" in line for (line,) in plan), plan
+    assert ids(lab.Session - {"rig": [2, 9]}, "rig") == [1]
+    assert ids(lab.Session.proj("rig") - [{"rig": 2}, {"rig": 9}], "rig") == [1]
+
+
 def test_rows_of_frames(lab: SimpleNamespace) -> None:
     """Rows of pandas, polars and Arrow, whole frames and single rows."""
     pandas, polars, arrow = (pytest.importorskip(name) for name in ("pandas", "polars", "pyarrow"))

@@ -1,5 +1,6 @@
 """What a make may insert: rows of its own key, once, the master's before those of its parts."""
 
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -120,14 +121,11 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("body", FAULTS, ids=lambda body: body.__name__)
-def test_a_make_that_inserts_the_wrong_rows_is_told_so_both_ways(
-    lab: Lab, body: Callable[[Any, Key], None]
-) -> None:
-    alone, together = lab.errors(body, 1), lab.errors(body, 100)
-    assert alone == together
-    with pytest.raises(AssertionError, match=FAULTS[body]):
-        raise AssertionError(alone[0])
+def test_a_make_that_inserts_the_wrong_rows_is_told_so_both_ways(lab: Lab) -> None:
+    for body, message in FAULTS.items():
+        alone, together = lab.errors(body, 1), lab.errors(body, 100)
+        assert alone == together
+        assert re.search(message, alone[0]), alone[0]
 
 
 @pytest.mark.parametrize("batch", [1, 100])

@@ -31,6 +31,9 @@ Subject & {'subject_id': ['M1', None]}
 Subject & [{'subject_id': 'M1'}, {'subject_id': 'M2'}]
 Session & [{'subject_id': 'M1', 'session_idx': 1}, {'subject_id': 'M1', 'session_idx': 2}]
 Session & [{'subject_id': 'M1'}, {'session_idx': 2}]
+Session - [{'subject_id': 'M1', 'session_idx': 1}, {'subject_id': 'M1', 'session_idx': 2}]
+Session - {'subject_id': ['M1', 'M2']}
+Session - {'rig': [1, 2]}
 Subject & [{'subject_id': 'M1'}, 'weight > 20']
 Subject & dj.AndList([{'subject_id': 'M1'}, 'weight > 20'])
 Subject & dj.Not({'subject_id': 'M1'})

@@ -71,6 +71,28 @@ SELECT "t1"."subject_id", "t1"."session_idx", "t1"."rig", "t1"."session_date", "
   WHERE ("t1"."subject_id" = %(p0)s::text OR "t1"."session_idx" = %(p1)s::integer)
 -- {'p0': 'M1', 'p1': 2}
 
+-- Session - [{'subject_id': 'M1', 'session_idx': 1}, {'subject_id': 'M1', 'session_idx': 2}]
+SELECT "t1"."subject_id", "t1"."session_idx", "t1"."rig", "t1"."session_date", "t1"."note"
+  FROM "lab"."session" AS "t1"
+  WHERE NOT EXISTS (SELECT 1
+  FROM unnest(%(p0)s::text[], %(p1)s::integer[]) AS "t2" ("c1", "c2")
+  WHERE "t2"."c1" = "t1"."subject_id" AND "t2"."c2" = "t1"."session_idx")
+-- {'p0': ['M1', 'M1'], 'p1': [1, 2]}
+
+-- Session - {'subject_id': ['M1', 'M2']}
+SELECT "t1"."subject_id", "t1"."session_idx", "t1"."rig", "t1"."session_date", "t1"."note"
+  FROM "lab"."session" AS "t1"
+  WHERE NOT EXISTS (SELECT 1
+  FROM unnest(%(p0)s::text[]) AS "t2" ("c1")
+  WHERE "t2"."c1" = "t1"."subject_id")
+-- {'p0': ['M1', 'M2']}
+
+-- Session - {'rig': [1, 2]}
+SELECT "t1"."subject_id", "t1"."session_idx", "t1"."rig", "t1"."session_date", "t1"."note"
+  FROM "lab"."session" AS "t1"
+  WHERE NOT ("t1"."rig" = ANY (%(p0)s::integer[]))
+-- {'p0': [1, 2]}
+
 -- Subject & [{'subject_id': 'M1'}, 'weight > 20']
 SELECT "t1"."subject_id", "t1"."species", "t1"."weight", "t1"."born"
   FROM "lab"."subject" AS "t1"
