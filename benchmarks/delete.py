@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import psycopg
+from systems import server
 
 import djcli as dj
-from djcli.database.embedded import EmbeddedServer
 from djcli.settings import config
 
 DEFINITIONS = {
@@ -75,22 +73,17 @@ def measure(connection: psycopg.Connection, tables: dict[str, Any], sessions: in
 
 def main(sessions: int = 100_000, rounds: int = 3) -> None:
     """Print the ratio."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = EmbeddedServer(Path(folder) / ".djcli")
-        server.start()
-        try:
-            config["database.url"] = server.url()
-            schema = dj.Schema("deleting")
-            tables: dict[str, Any] = {}
-            for label, definition in DEFINITIONS.items():
-                cls = type(label, (dj.Manual,), {"definition": definition, "__module__": __name__})
-                tables[label] = schema(cls, context=tables)
-                len(tables[label]())
-            with psycopg.connect(server.url(), autocommit=True) as connection:
-                found = [measure(connection, tables, sessions) for _ in range(rounds)]
-            dj.conn().close()
-        finally:
-            server.stop()
+    with server() as told:
+        config["database.url"] = told["url"]
+        schema = dj.Schema("deleting")
+        tables: dict[str, Any] = {}
+        for label, definition in DEFINITIONS.items():
+            cls = type(label, (dj.Manual,), {"definition": definition, "__module__": __name__})
+            tables[label] = schema(cls, context=tables)
+            len(tables[label]())
+        with psycopg.connect(told["url"], autocommit=True) as connection:
+            found = [measure(connection, tables, sessions) for _ in range(rounds)]
+        dj.conn().close()
     ours, hand = (statistics.median(column) for column in zip(*found, strict=True))
     ratio = statistics.median(a / b for a, b in found)
     sys.stdout.write(f"{sessions} sessions with {15 * sessions} dependents, medians of {rounds} rounds\n")

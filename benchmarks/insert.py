@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from systems import server
 
 import djcli as dj
-from djcli.database.embedded import EmbeddedServer
 from djcli.settings import config
 
 SUBJECTS, SESSIONS = 10, 100
@@ -173,35 +173,18 @@ RATIOS = (
 
 def main(rows: int = 300_000, rounds: int = 3) -> None:
     """Print the ratios."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = EmbeddedServer(Path(folder) / ".djcli")
-        server.start()
-        try:
-            url = server.url()
-            config["database.url"] = url
-            with server.connect() as connection:
-                info = connection.info
-                settings = {
-                    "host": info.host,
-                    "port": info.port,
-                    "user": info.user,
-                    "password": "none",
-                    "name": info.dbname,
-                    "use_tls": False,
-                }
-            told = json.dumps({"settings": settings, "rows": rows})
-            found: list[dict[str, float]] = []
-            for _ in range(rounds):
-                words = [sys.executable, __file__, "--theirs", told]
-                done = subprocess.run(words, capture_output=True, text=True, check=False)
-                if done.returncode:
-                    sys.exit(done.stderr)
-                reference = json.loads(done.stdout.splitlines()[-1])
-                seconds = measure(url, rows, Path(folder))
-                found.append(seconds | {f"reference: {name}": value for name, value in reference.items()})
-            dj.conn().close()
-        finally:
-            server.stop()
+    found: list[dict[str, float]] = []
+    with server() as told, tempfile.TemporaryDirectory() as folder:
+        config["database.url"] = told["url"]
+        words = [sys.executable, __file__, "--theirs", json.dumps({**told, "rows": rows})]
+        for _ in range(rounds):
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            if done.returncode:
+                sys.exit(done.stderr)
+            reference = json.loads(done.stdout.splitlines()[-1])
+            seconds = measure(told["url"], rows, Path(folder))
+            found.append(seconds | {f"reference: {name}": value for name, value in reference.items()})
+        dj.conn().close()
     sys.stdout.write(f"{rows} rows, medians of {rounds} rounds\n")
     for name in found[0]:
         sys.stdout.write(f"{name:<28}{statistics.median(each[name] for each in found):>8.2f} s\n")
