@@ -1,4 +1,4 @@
-"""Following a populate: counts for the report, and a progress bar where there is a terminal."""
+"""Progress: counts of a populate for its report, and bars where there is a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from djcli.cli.console import is_plain
 
@@ -106,6 +106,54 @@ class Bar:
 
     def stop(self) -> None:
         """Take it away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+class RowBar:
+    """A progress bar on stderr that counts rows, as a context; nothing where there is no terminal.
+
+    Parameters
+    ----------
+    title
+        What is going on.
+
+    Attributes
+    ----------
+    rows
+        How many rows there were so far.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.rows = 0
+        self._title = title
+        self._progress: Any = None
+
+    def __enter__(self) -> Self:
+        if is_plain(sys.stderr):
+            return self
+        # lazy: start-up time
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        numbers = TextColumn("{task.fields[rows]:,} rows")
+        columns = (TextColumn("{task.description}"), BarColumn(), numbers, TimeRemainingColumn())
+        self._progress = Progress(*columns, console=Console(file=sys.stderr), transient=True)
+        self._progress.add_task(escape(self._title), total=None, rows=0)
+        self._progress.start()
+        return self
+
+    def step(self, rows: int, part: float | None = None) -> None:
+        """Count more rows; `part` tells how much of the whole is done, from 0 to 1, where that is known."""
+        self.rows += rows
+        if self._progress is not None:
+            task = self._progress.task_ids[0]
+            total = None if part is None else 1.0
+            self._progress.update(task, rows=self.rows, total=total, completed=part or 0.0)
+
+    def __exit__(self, *_: object) -> None:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None

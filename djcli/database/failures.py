@@ -41,9 +41,7 @@ def translate(error: psycopg.Error) -> DataJointError:
         return LostConnectionError(f"the connection to the database was lost: {first}")
     match state:
         case "23505":
-            return DuplicateError(
-                f"{table}: {_key(detail, 'already exists')}; skip_duplicates=True passes over it"
-            )
+            return DuplicateError(f"{table}: {_key(detail, 'already exists')}")
         case "23503" | "23001":  # PostgreSQL 18 tells RESTRICT from the rest
             return IntegrityError(f"{table}: {_foreign_key(detail, primary)}")
         case "23502":

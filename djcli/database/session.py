@@ -11,6 +11,7 @@ import psycopg
 
 from djcli.database.embedded import EmbeddedServer
 from djcli.database.gate import Gate
+from djcli.database.liveness import has_ended
 from djcli.database.loaders import register_loaders
 from djcli.errors import LostConnectionError, ServerError
 from djcli.settings import DatabaseTarget, without_password
@@ -28,8 +29,9 @@ class Session:
 
     Notes
     -----
-    Nothing is opened until it is needed. Outside a transaction a lost connection is made anew; inside one, what
-    was done is gone, and `LostConnectionError` says so.
+    Nothing is opened until it is needed. A session that the server has ended between two statements is made
+    anew; inside a transaction what was done is gone, and `LostConnectionError` says so, as it does when a
+    statement was under way, of which nobody knows whether it took place.
     """
 
     def __init__(self, target: DatabaseTarget) -> None:
@@ -60,7 +62,7 @@ class Session:
         if self._raw is not None and self._pid != os.getpid():
             # A forked child must not talk on, nor close, its parent's connection.
             self._raw, self._depth = None, 0
-        if self._raw is not None and (self._raw.closed or self._raw.broken):
+        if self._raw is not None and has_ended(self._raw, is_idle=not self._depth):
             self._raw = None
             if self._depth:
                 raise LostConnectionError("the connection to the database was lost inside a transaction")

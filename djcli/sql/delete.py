@@ -104,15 +104,31 @@ def count_reached(reached: Iterable[tuple[TableId, KeySet, Pairs]]) -> sql.Compo
     return sql.SQL("SELECT ") + sql.SQL(", ").join(counts)
 
 
+def count_strays(parts: Iterable[tuple[KeySet, KeySet | None, Pairs]]) -> sql.Composed:
+    """Return the statement that counts keys without a partner in another set: one row, one number a set.
+
+    Without another set, all keys are without a partner.
+    """
+    counts = [
+        sql.SQL("(SELECT count(*) FROM {} AS t WHERE {})").format(key.sql, _stray(other, pairs))
+        for key, other, pairs in parts
+    ]
+    return sql.SQL("SELECT ") + sql.SQL(", ").join(counts)
+
+
 def stray_keys(key: KeySet, other: KeySet | None, pairs: Pairs, limit: int) -> sql.Composed:
-    """Return the statement that selects the first keys without a partner in another set; all without a set."""
-    return sql.SQL("SELECT {}, count(*) OVER () FROM {} AS t WHERE {} ORDER BY {} LIMIT {}").format(
+    """Return the statement that selects the first keys without a partner in another set; see `count_strays`."""
+    return sql.SQL("SELECT {} FROM {} AS t WHERE {} ORDER BY {} LIMIT {}").format(
         sql.SQL(", ").join(identifier("t", name) for name in key.identity),
         key.sql,
-        sql.SQL("NOT ") + _reached(other, pairs) if other else sql.SQL("TRUE"),
+        _stray(other, pairs),
         _names(key.identity),
         sql.Literal(limit),
     )
+
+
+def _stray(other: KeySet | None, pairs: Pairs) -> sql.Composable:
+    return sql.SQL("NOT ") + _reached(other, pairs) if other else sql.SQL("TRUE")
 
 
 def delete_keys(key: KeySet) -> sql.Composed:

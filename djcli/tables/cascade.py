@@ -187,6 +187,7 @@ class Doomed:
         self.counts: dict[TableId, int] = dict.fromkeys(plan.links, 0)
         self._added: dict[tuple[TableId, int], int] = {}
         self._undeletable: list[TableId] = []
+        self._uncounted: set[TableId] = set()
 
     def check_privileges(self) -> None:
         """Refuse to go on where the role may not read a table that rows may be reached in.
@@ -227,18 +228,28 @@ class Doomed:
         if self.plan.keys:
             self.connection.execute(statements.create_keys(self.plan.keys.values()))
 
-    def find(self) -> None:
-        """Find all rows; `counts` tells how many there are."""
+    def find(self, *, counting: bool) -> None:
+        """Find all rows; `counts` tells how many there are.
+
+        Parameters
+        ----------
+        counting
+            Whether rows are counted whose keys nothing else needs; else deleting them tells their number.
+        """
+        counting = counting or bool(self._undeletable)
         root = self.plan.root
         if root in self.plan.keys:
             self._take_root(self.plan.keys[root])
-        else:
+        elif counting:
             statement = compile_counts((self.table.node,))
             [(self.counts[root],)] = self.connection.rows(statement.text, parameters(self.table.values))
         sweep = 0
         while self._sweep(sweep):
             sweep += 1
-        self._count_others()
+        if counting:
+            self._count_others()
+        else:
+            self._uncounted = {table for table in self.plan.links if table not in self.plan.keys}
 
     def _take_root(self, keys: KeySet) -> None:
         columns = tuple(nodes.Column(name, name) for name in keys.columns)
@@ -287,16 +298,19 @@ class Doomed:
 
     def strays(self, limit: int = 3) -> dict[TableId, tuple[int, list[dict[str, object]]]]:
         """Return the parts of which rows go while their master's row stays: how many, and the first keys."""
+        parts = [
+            (self.plan.keys[part], self.plan.keys.get(key.parent), key.columns)
+            for part, key in self.plan.masters.items()
+            if part in self.plan.keys and self.counts[part]
+        ]
+        if not parts:
+            return {}
         found: dict[TableId, tuple[int, list[dict[str, object]]]] = {}
-        for part, key in self.plan.masters.items():
-            keys = self.plan.keys.get(part)
-            if keys is None or not self.counts[part]:
-                continue
-            master = self.plan.keys.get(key.parent)
-            rows = self.connection.rows(statements.stray_keys(keys, master, key.columns, limit))
-            if rows:
-                shown = [dict(zip(keys.identity, row[:-1], strict=True)) for row in rows]
-                found[part] = rows[0][-1], shown
+        (numbers,) = self.connection.rows(statements.count_strays(parts))
+        for number, (keys, master, columns) in zip(numbers, parts, strict=True):
+            if number:  # an error follows: its details may cost a statement
+                rows = self.connection.rows(statements.stray_keys(keys, master, columns, limit))
+                found[keys.table] = number, [dict(zip(keys.identity, row, strict=True)) for row in rows]
         return found
 
     def delete(self) -> dict[TableId, int]:
@@ -304,15 +318,17 @@ class Doomed:
         deleted = dict.fromkeys(self.plan.links, 0)
         once = {table: (source, columns) for table, source, columns in self._reached_once()}
         for table in reversed(tuple(self.plan.links)):
-            if not self.counts[table]:
+            if not self.counts[table] and table not in self._uncounted:
                 continue
             if table in self.plan.keys:
                 deleted[table] = self.connection.execute(statements.delete_keys(self.plan.keys[table]))
             elif table in once:
                 deleted[table] = self.connection.execute(statements.delete_reached(table, *once[table]))
-            else:
+            elif table == self.plan.root:
                 statement = compile_delete(self.table.node)
                 deleted[table] = self.connection.execute(statement.text, parameters(self.table.values))
+            if table in self._uncounted:
+                self.counts[table] = deleted[table]
         if self.plan.keys:
             self.connection.execute(statements.drop_keys(self.plan.keys.values()))
         return deleted

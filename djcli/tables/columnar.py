@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 from djcli.algebra.heading import HeadingAttribute
 from djcli.codecs.scalars import kind_of
 from djcli.database.copy_out import Rows
+from djcli.tables.arrow import arrow_type
 from djcli.tables.fetch import Page, Query
 
 if TYPE_CHECKING:
     from djcli.codecs.binary import Column
-
-_DECIMAL128 = 38
 
 _READ_AS = {
     "int8": "int16",
@@ -27,36 +26,6 @@ _READ_AS = {
     **{name: name for name in ("int16", "int32", "int64", "float32", "float64", "bool", "bytes", "uuid")},
     **{name: name for name in ("date", "datetime", "zoned")},
 }
-
-
-def arrow_type(arrow: Any, attribute: HeadingAttribute) -> Any:
-    """Return the type of an attribute in Arrow; None where its values tell."""
-    kind = attribute.type
-    match kind_of(kind.name, kind.column):
-        case _ if kind.codec is not None:
-            return None
-        case "int8":  # PostgreSQL has no smaller one
-            return arrow.int16()
-        case "int16" | "int32" | "int64" | "float32" | "float64" as name:
-            return getattr(arrow, name)()
-        case "bool":
-            return arrow.bool_()
-        case "decimal" if kind.args:
-            return (
-                arrow.decimal128(*kind.args) if kind.args[0] <= _DECIMAL128 else arrow.decimal256(*kind.args)
-            )
-        case "char" | "varchar" | "enum" | "uuid" | "json":
-            return arrow.string()
-        case "date":
-            return arrow.date32()
-        case "datetime":
-            return arrow.timestamp("us")
-        case "zoned":
-            return arrow.timestamp("us", tz="UTC")
-        case "bytes":
-            return arrow.binary()
-        case _:
-            return None
 
 
 def copied_table(arrow: Any, query: Query, page: Page) -> Any:

@@ -26,8 +26,19 @@ def encode_at_once(attribute: Attribute, types: set[type], values: Any) -> Seque
     types
         The types of the values.
     values
-        The values of many rows.
+        The values of many rows; None stays None.
     """
+    if type(None) not in types:
+        return _encode(attribute, types, values)
+    present = [value for value in values if value is not None]
+    encoded = _encode(attribute, types - {type(None)}, present)
+    if encoded is None:
+        return None
+    remaining = iter(encoded)
+    return [None if value is None else next(remaining) for value in values]
+
+
+def _encode(attribute: Attribute, types: set[type], values: Any) -> Sequence[object] | None:
     kind = attribute.type
     if types and fits(kind, types, values):
         return values
@@ -37,6 +48,9 @@ def encode_at_once(attribute: Attribute, types: set[type], values: Any) -> Seque
         return list(map(Decimal, map(repr, values)))
     if types != {str}:
         return None
+    if kind.name in ("float32", "float64") and _FLOATS.issuperset("".join(values)):
+        floats = _read_floats(values)
+        return floats if floats is None or kind.name == "float64" else _singles(floats)
     if kind.name in WIDTHS:
         whole = _whole_numbers(values)
         return whole if whole is not None and fits(kind, {int}, whole) else None
@@ -53,7 +67,19 @@ def _singles(values: Any) -> Sequence[float] | None:
         singles: tuple[float, ...] = struct.unpack(form, struct.pack(form, *values))
     except OverflowError:
         return None
-    return None if 0.0 in singles else singles
+    return singles if singles.count(0.0) == values.count(0.0) else None
+
+
+_FLOATS = frozenset("0123456789.-+eE")
+
+
+def _read_floats(values: Sequence[Any]) -> list[float] | None:
+    """Return the numbers of texts; None if one is none, or too large."""
+    try:
+        floats = list(map(float, values))
+    except ValueError:
+        return None
+    return floats if isfinite(sum(floats)) else None
 
 
 def fits(kind: AttributeType, types: set[type], values: Any) -> bool:

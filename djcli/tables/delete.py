@@ -118,7 +118,7 @@ def delete(
     if consent is not None or must_ask(prompt):
         shown = _preview(table, plan, part_integrity)
         if not any(shown.values()):
-            logger.info("nothing to delete")
+            logger.info("nothing to delete: %s has no such row", table.class_label)
             return 0
         if not (consent or _ask)(shown):
             logger.info("deleted nothing")
@@ -172,7 +172,7 @@ def _preview(table: Any, plan: Cascade, part_integrity: str) -> Counts:
         if is_own:
             with connection.unguarded():  # it holds for a savepoint's life alone
                 connection.execute(sql.SQL("SET TRANSACTION READ ONLY"))  # temporary tables are exempt
-        _find(doomed, part_integrity)
+        _find(doomed, part_integrity, counting=True)
         raise psycopg.Rollback
     return doomed.counts
 
@@ -185,8 +185,8 @@ def _snapshot(connection: Connection) -> Generator[bool]:
         yield is_own
 
 
-def _find(doomed: Doomed, part_integrity: str) -> None:
-    doomed.find()
+def _find(doomed: Doomed, part_integrity: str, *, counting: bool) -> None:
+    doomed.find(counting=counting)
     doomed.check_deletable()
     if part_integrity == "enforce":
         _check_parts(doomed)
@@ -199,8 +199,8 @@ def _check_parts(doomed: Doomed) -> None:
         master = display_name(doomed.plan.masters[part].parent.name)
         raise DataJointError(
             f"nothing was deleted: {number} row{'s' * (number > 1)} of the part {part} would go while the row of "
-            f"{master} stays (such as {key}); delete from {master} instead, or pass part_integrity='cascade' "
-            "to delete it too, or 'ignore' to leave it"
+            f"{master} stays (such as {key}); delete from {master} instead, or choose the part "
+            "integrity 'cascade' to delete it too, or 'ignore' to leave it"
         )
 
 
@@ -232,7 +232,7 @@ def _delete(table: Any, plan: Cascade, part_integrity: str, shown: Counts | None
     doomed.check_privileges()
     with _snapshot(connection):
         doomed.make_room()
-        _find(doomed, part_integrity)
+        _find(doomed, part_integrity, counting=False)
         if sum(doomed.counts.values()) >= _MANY:
             # The plans of foreign-key checks may date from when the tables were empty.
             connection.execute(sql.SQL("DISCARD PLANS"))

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NoReturn, cast
 
 from djcli.codecs.plain import is_numpy_number
 from djcli.codecs.registry import encode_chain
-from djcli.codecs.scalars import encoder, parse_text
+from djcli.codecs.scalars import encoder, kind_of, parse_text
 from djcli.definition.attribute import Attribute
 from djcli.definition.model import TableModel
 from djcli.errors import DataJointError, MissingAttributeError, UnknownAttributeError
 from djcli.names import did_you_mean
+from djcli.tables.blocks import Block, RowError, uniform_dicts
 from djcli.tables.columns import WIDTHS, encode_at_once
-from djcli.tables.rows import Block, RowError, uniform_dicts
 
 Encoder = Callable[[object], object]
+
+_TEXTS = frozenset(("char", "varchar", "unjudged"))
+"""The kinds of types whose values are text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Problem:
     Attributes
     ----------
     number
-        The number of the row.
+        The number of the row; 0 for the header of a file.
     attribute
         The attribute; None where the row as a whole is wrong.
     message
@@ -36,6 +39,8 @@ class Problem:
         The class of error that an insert raises for it.
     cause
         The error that told so, if any.
+    where
+        Where, for messages: ``row 3``, ``trials.csv line 7``.
     """
 
     number: int
@@ -43,10 +48,16 @@ class Problem:
     message: str
     error: type[DataJointError] = DataJointError
     cause: Exception | None = None
+    where: str = ""
 
     def as_error(self, model: TableModel) -> DataJointError:
         """Return the error that an insert into a table raises."""
-        return self.error(f"{model.id}: row {self.number}: {self.message}")
+        return self.error(f"{model.id}: {self.where or f'row {self.number}'}: {self.message}")
+
+    @property
+    def is_of_header(self) -> bool:
+        """Whether it is the header of a file that is wrong, and so all of its rows."""
+        return self.number == 0
 
 
 Report = Callable[[Problem], None]
@@ -74,17 +85,33 @@ def encode_blocks(
     Block
         Encoded rows that give the same attributes.
     """
+    headers: set[str] = set()
     for block in blocks:
         if isinstance(block, RowError):
-            report(Problem(block.number, None, block.problem))
+            report(Problem(block.number, None, block.problem, where=f"{block.unit} {block.number}"))
             continue
-        known = _known(model, block, ignore_extra_fields, report)
-        missing = _missing(model, known)
-        for name in missing:
+        tell = _telling(block, report, headers)
+        known = _known(model, block, ignore_extra_fields, tell)
+        for name in _missing(model, known):
             message = f"attribute {name!r} is missing, and it has no default"
-            for number in block.numbers:
-                report(Problem(number, name, message, MissingAttributeError))
-        yield from _left_out(model, _encode(model, known, report))
+            for number in _header_or_rows(block):
+                tell(Problem(number, name, message, MissingAttributeError))
+        encoded = _encode(model, known, tell)
+        headers.add(block.source.header)
+        yield from _left_out(model, encoded)
+
+
+def _telling(block: Block, report: Report, headers: set[str]) -> Report:
+    """Return a report that says where a row is."""
+
+    def tell(problem: Problem) -> None:
+        source = block.source
+        if problem.is_of_header and source.header in headers:
+            return  # told with the first block
+        where = source.header if problem.is_of_header else f"{source.unit} {problem.number}"
+        report(replace(problem, where=where))
+
+    return tell
 
 
 def _known(model: TableModel, block: Block, ignore_extra_fields: bool, report: Report) -> Block:
@@ -93,11 +120,16 @@ def _known(model: TableModel, block: Block, ignore_extra_fields: bool, report: R
         return block
     if not ignore_extra_fields:
         for name in extra:
-            for number in block.numbers:
+            for number in _header_or_rows(block):
                 report(Problem(number, name, unknown(model, name), UnknownAttributeError))
     kept = [place for place, name in enumerate(block.names) if name in model]
     names = tuple(block.names[place] for place in kept)
-    return Block(names, [block.columns[place] for place in kept], block.numbers, block.is_text)
+    return replace(block, names=names, columns=[block.columns[place] for place in kept])
+
+
+def _header_or_rows(block: Block) -> Sequence[int]:
+    """Return the numbers of those that name the attributes: the header, or else each row."""
+    return (0,) if block.source.header else block.numbers
 
 
 def _missing(model: TableModel, block: Block) -> list[str]:
@@ -116,10 +148,10 @@ def _encode(model: TableModel, block: Block, report: Report) -> Block:
     columns: list[Sequence[object]] = []
     for name, values in zip(block.names, block.columns, strict=True):
         attribute = model[name]
-        if block.is_text:
-            values = _read_text(attribute, values, block.numbers, report)
+        if block.source.spelled:
+            values = _read_text(attribute, values, block, report)
         columns.append(_encode_column(model, attribute, values, block, report))
-    return Block(block.names, columns, block.numbers)
+    return replace(block, columns=columns)
 
 
 def _encode_column(
@@ -135,14 +167,14 @@ def _encode_column(
     if len(types) == 1 and is_numpy_number(next(iter(types))):
         values = [value.item() for value in cast("Sequence[Any]", values)]
         types = set(map(type, values))
-    at_once = encode_at_once(attribute, types, values)
-    if at_once is not None:
-        return at_once
     encode = encoders(model)[attribute.name]
     if type(None) in types:
         if not attribute.has_default:
             _report_nulls(attribute, values, block.numbers, report)
         encode = _sparing_none(encode)
+    at_once = encode_at_once(attribute, types, values)
+    if at_once is not None:
+        return at_once
 
     try:
         if types == {str}:
@@ -214,25 +246,30 @@ def _encode_with_codec(
 
 
 def _read_text(
-    attribute: Attribute, values: Sequence[object], numbers: Sequence[int], report: Report
+    attribute: Attribute, values: Sequence[object], block: Block, report: Report
 ) -> Sequence[object]:
-    """Read values that are text in a file; an empty one is missing, or an empty text where none may be."""
+    """Read values that are text in a file; an empty field of CSV is missing, or an empty text where none may be."""
     kind = attribute.type
-    if kind.codec is not None:
-        message = f"attribute {attribute.name!r} holds {kind.text}, which a text file cannot give"
-        report(Problem(numbers[0], attribute.name, message))
-        return [None] * len(values)
-    if "" in values and not (kind.name in ("char", "varchar", "native") and not attribute.has_default):
-        values = [None if value == "" else value for value in values]
-    if kind.name not in ("json", "bytes", "native"):
+    stored = "codec" if kind.codec is not None else kind_of(kind.name, kind.column)
+    if block.source.is_text:
+        if kind.codec is not None:
+            message = f"attribute {attribute.name!r} holds {kind.text}, which a text file cannot give"
+            report(Problem(0, attribute.name, message))
+            return [None] * len(values)
+        is_text = stored in _TEXTS
+        if None in values and is_text and not attribute.has_default:
+            values = ["" if value is None else value for value in values]
+        elif not is_text and "" in values:
+            values = [value or None for value in values]
+    if stored not in block.source.spelled:
         return values  # their encoders read text
 
     def read(value: object) -> object:
-        if value is None:
-            return None
-        return parse_text(kind.name, kind.column, kind.args, kind.labels, str(value))
+        if not isinstance(value, str):
+            return value
+        return parse_text(kind.name, kind.column, kind.args, kind.labels, value)
 
-    return _encode_each(attribute, read, values, numbers, report)
+    return _encode_each(attribute, read, values, block.numbers, report)
 
 
 def _left_out(model: TableModel, block: Block) -> Iterator[Block]:
@@ -255,6 +292,7 @@ def _left_out(model: TableModel, block: Block) -> Iterator[Block]:
             tuple(block.names[place] for place in kept),
             [[block.columns[place][row] for row in rows] for place in kept],
             [block.numbers[row] for row in rows],
+            block.source,
         )
 
 
@@ -287,7 +325,7 @@ def encode_dicts(
     model: TableModel, rows: list[object]
 ) -> tuple[tuple[str, ...], list[tuple[object, ...]]] | None:
     """Encode rows as `encode_dict` does, if all give the same attributes and have nothing wrong."""
-    block = uniform_dicts(rows, 1)
+    block = uniform_dicts(rows, range(1, len(rows) + 1))
     if block is None or _plan(model, block.names) is None:
         return None
     if any(type(None) in set(map(type, column)) for column in block.columns):

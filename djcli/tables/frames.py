@@ -6,7 +6,6 @@ first. What the user gets is the same.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from decimal import Decimal
 from importlib import import_module
@@ -15,7 +14,8 @@ from typing import Any
 from djcli.algebra.heading import COMPUTED, Heading, HeadingAttribute
 from djcli.codecs.scalars import kind_of
 from djcli.errors import DataJointError
-from djcli.tables.columnar import arrow_type, copied_table
+from djcli.tables.arrow import arrow_column, arrow_type
+from djcli.tables.columnar import copied_table
 from djcli.tables.fetch import Page, Query, columns, objects
 
 _POLARS_DIGITS = 38
@@ -44,31 +44,7 @@ def to_arrow(query: Query, page: Page) -> Any:
         return table
     heading = query.node.heading
     found = columns(heading.names, query.rows(None, page))
-    return arrow.table({a.name: _arrow_column(arrow, a, found[a.name]) for a in heading})
-
-
-def _arrow_column(arrow: Any, attribute: HeadingAttribute, values: Sequence[Any]) -> Any:
-    kind = arrow_type(arrow, attribute)
-    try:
-        return arrow.array(_plain(attribute, values), type=kind)
-    except (arrow.ArrowInvalid, arrow.ArrowTypeError, arrow.ArrowNotImplementedError) as error:
-        raise DataJointError(
-            f"attribute {attribute.name!r} ({attribute.type.text}) has values that Arrow has no type for: "
-            f"{' '.join(str(error).split())}; leave it out with proj"
-        ) from error
-
-
-def _plain(attribute: HeadingAttribute, values: Sequence[Any]) -> Sequence[Any]:
-    """Return values that Arrow takes."""
-    match kind_of(attribute.type.name, attribute.type.column):
-        case "uuid":
-            return [None if v is None else str(v) for v in values]
-        case "json":
-            return [None if v is None else json.dumps(v, ensure_ascii=False) for v in values]
-        case "unjudged" | "computed" if any(type(v).__module__ == "uuid" for v in values):
-            return [None if v is None else str(v) for v in values]
-        case _:
-            return values
+    return arrow.table({a.name: arrow_column(arrow, a, found[a.name], arrow_type(arrow, a)) for a in heading})
 
 
 # ---- polars ---------------------------------------------------------------------------------------------
@@ -95,7 +71,7 @@ def _polars_column(polars: Any, arrow: Any, attribute: HeadingAttribute, values:
     try:
         if attribute.type.codec is not None:
             return polars.Series(attribute.name, values)
-        column = _arrow_column(arrow, attribute, values)
+        column = arrow_column(arrow, attribute, values, arrow_type(arrow, attribute))
         if not arrow.types.is_decimal256(column.type):  # which polars has not
             return polars.Series(attribute.name, polars.from_arrow(column))
     except (DataJointError, TypeError, ValueError, polars.exceptions.PolarsError):

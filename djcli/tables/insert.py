@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import NoReturn, cast
 
 from djcli.algebra.restriction import Expression
@@ -23,11 +25,13 @@ from djcli.sql import insert as statements
 from djcli.sql.compile import compile_select
 from djcli.sql.insert import OnDuplicate
 from djcli.sql.statement import parameters
+from djcli.tables.blocks import BLOCK, Block
 from djcli.tables.encode import Problem, encode_blocks, encode_dict, encode_dicts, encoders, unknown
+from djcli.tables.files.rowfile import RowFile
 from djcli.tables.instance import Instance
 from djcli.tables.making import check_rows_of_query, making
 from djcli.tables.refused import explain
-from djcli.tables.rows import BLOCK, Block, read_blocks
+from djcli.tables.rows import read_blocks
 
 __all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "send_rows"]
 
@@ -134,7 +138,7 @@ def _hand_over(instance: Instance, model: TableModel, given: object, on_duplicat
 
 def _is_at_hand(rows: object) -> bool:
     """Whether reading rows runs no code of the user's."""
-    return isinstance(rows, (list, tuple)) or hasattr(rows, "shape")
+    return isinstance(rows, (list, tuple, Path, RowFile)) or hasattr(rows, "shape")
 
 
 def _encoded(model: TableModel, rows: object, *, ignore_extra_fields: bool) -> Iterator[Block]:
@@ -229,8 +233,7 @@ def _pieces(block: Block, size: int) -> Iterator[Block]:
         yield block
         return
     for start in range(0, len(block), size):
-        part = slice(start, start + size)
-        yield Block(block.names, [column[part] for column in block.columns], block.numbers[part])
+        yield block.part(slice(start, start + size))
 
 
 def _merged(blocks: list[Block]) -> Block:
@@ -240,7 +243,7 @@ def _merged(blocks: list[Block]) -> Block:
         list(chain.from_iterable(parts)) for parts in zip(*(block.columns for block in blocks), strict=True)
     ]
     numbers = list(chain.from_iterable(block.numbers for block in blocks))
-    return Block(blocks[0].names, columns, numbers)
+    return replace(blocks[0], columns=columns, numbers=numbers)
 
 
 def _insert_one_chunk(
@@ -375,4 +378,8 @@ def _insert_expression(
     check_rows_of_query(model, rows)
     query = compile_select(rows.node, names).text
     statement = statements.insert_query(model, names, query, on_duplicate)
-    connection.execute(statement, parameters(rows.values))
+    try:
+        connection.execute(statement, parameters(rows.values))
+    except DuplicateError as error:
+        advice = "; skip_duplicates=True passes over it" if on_duplicate is OnDuplicate.REFUSE else ""
+        raise DuplicateError(f"{error}{advice}") from error.__cause__

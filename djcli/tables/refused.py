@@ -13,7 +13,7 @@ from djcli.errors import DataJointError, DuplicateError, IntegrityError, LostCon
 from djcli.names import display_name
 from djcli.sql import insert as statements
 from djcli.sql.insert import OnDuplicate
-from djcli.tables.rows import Block
+from djcli.tables.blocks import Block
 
 _KEY = re.compile(r"Key \((.*?)\)=\(", re.DOTALL)
 _COPY_LINE = re.compile(r"COPY [^\n]*?, line (\d+)")
@@ -53,7 +53,11 @@ def explain(
         told = None  # the role may insert but not look
     if told is None:
         line = _COPY_LINE.search(cause.diag.context or "")
-        where = f"row {block.numbers[int(line[1]) - 1]}: " if line and int(line[1]) <= len(block) else ""
+        where = (
+            f"{block.source.unit} {block.numbers[int(line[1]) - 1]}: "
+            if line and int(line[1]) <= len(block)
+            else ""
+        )
         plain = str(error).removeprefix(f"{model.id}: ")
         told = f"{model.id}: {where}{plain}"
     return type(error)(told)
@@ -78,7 +82,7 @@ def _duplicate(
     seen: dict[tuple[object, ...], int] = {}
     for number, key in zip(block.numbers, zip(*columns, strict=True), strict=True):
         if key in seen and None not in key:
-            return f"{model.id}: rows {seen[key]} and {number} have the same key: {shown(names, key)}"
+            return f"{model.id}: {block.source.unit}s {seen[key]} and {number} have the same key: {shown(names, key)}"
         seen[key] = number
     places = taken(connection, model, block, names)
     if not places:
@@ -86,8 +90,9 @@ def _duplicate(
     key = tuple(column[places[0]] for column in columns)
     advice = "; skip_duplicates=True passes over it, replace=True replaces it"
     is_primary = set(names) == set(model.primary_key)
-    return f"{model.id}: row {block.numbers[places[0]]}: a row with {shown(names, key)} already exists" + (
-        advice if is_primary and on_duplicate is OnDuplicate.REFUSE else ""
+    return (
+        f"{model.id}: {block.source.unit} {block.numbers[places[0]]}: a row with {shown(names, key)} already exists"
+        + (advice if is_primary and on_duplicate is OnDuplicate.REFUSE else "")
     )
 
 
@@ -100,7 +105,7 @@ def _parentless(connection: Connection, model: TableModel, block: Block, names: 
         if places:
             number = block.numbers[places[0]]
             values = tuple(column[places[0]] for column in columns_of(block, key.attributes))
-            return f"{model.id}: row {number}: {missing_parent(key, values)}"
+            return f"{model.id}: {block.source.unit} {number}: {missing_parent(key, values)}"
     return None
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from djcli.definition.model import TableModel
 from djcli.errors import DataJointError
-from djcli.tables.encode import Problem, encode_blocks
+from djcli.tables.check import check_rows
+from djcli.tables.encode import Problem
 from djcli.tables.instance import Instance
-from djcli.tables.refused import columns_of, missing_parent, parentless, shown, taken
-from djcli.tables.rows import Block, RowError, read_blocks
 
 SHOWN = 20
 """Problems in a summary."""
@@ -82,52 +80,9 @@ def validate(
         Whether fields that are no attributes are passed over.
     """
     problems: list[Problem] = []
-    counted = _Counter()
-    blocks = counted.watch(read_blocks(model, rows))
-    seen: dict[tuple[object, ...], int] = {}
-    for block in encode_blocks(
-        model, blocks, ignore_extra_fields=ignore_extra_fields, report=problems.append
-    ):
-        problems += _repeated(model, block, seen)
-        problems += _refused(instance, model, block)
+    number = check_rows(
+        instance.connection, model, rows, problems.append, ignore_extra_fields=ignore_extra_fields
+    )
     problems.sort(key=lambda problem: problem.number)
-    errors = [(problem.number - 1, problem.attribute, problem.message) for problem in problems]
-    return ValidationResult(not errors, errors, counted.rows)
-
-
-class _Counter:
-    def __init__(self) -> None:
-        self.rows = 0
-
-    def watch(self, blocks: Iterator[Block | RowError]) -> Iterator[Block | RowError]:
-        for block in blocks:
-            self.rows += 1 if isinstance(block, RowError) else len(block)
-            yield block
-
-
-def _repeated(model: TableModel, block: Block, seen: dict[tuple[object, ...], int]) -> Iterator[Problem]:
-    """Yield the rows whose key an earlier row has."""
-    names = model.primary_key
-    if not names or not set(names) <= set(block.names):
-        return
-    for number, key in zip(block.numbers, zip(*columns_of(block, names), strict=True), strict=True):
-        if None in key:
-            continue
-        first = seen.setdefault(key, number)
-        if first != number:
-            yield Problem(number, None, f"it has the same key as row {first}: {shown(names, key)}")
-
-
-def _refused(instance: Instance, model: TableModel, block: Block) -> Iterator[Problem]:
-    """Yield the rows that the database would refuse."""
-    given = set(block.names)
-    names = model.primary_key
-    if names and set(names) <= given:
-        for place in taken(instance.connection, model, block, names):
-            key = [column[place] for column in columns_of(block, names)]
-            yield Problem(block.numbers[place], None, f"a row with {shown(names, key)} already exists")
-    for key in model.foreign_keys:
-        if set(key.attributes) <= given:
-            for place in parentless(instance.connection, model, block, key):
-                values = [column[place] for column in columns_of(block, key.attributes)]
-                yield Problem(block.numbers[place], key.attributes[0], missing_parent(key, values))
+    errors = [(max(0, problem.number - 1), problem.attribute, problem.message) for problem in problems]
+    return ValidationResult(not errors, errors, number)

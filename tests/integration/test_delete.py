@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import builtins
-import multiprocessing
-import random
-import time
 from typing import Any
 
 import pytest
 
 import djcli as dj
-from djcli.settings import DatabaseTarget
 from djcli.tables.delete import delete, preview
-from djcli.tables.instance import Instance, use_instance
+from djcli.tables.instance import Instance
 
 
 def make_lab() -> Any:
@@ -308,47 +304,3 @@ def test_a_table_that_is_not_declared_is_told(instance: Instance) -> None:
     table = make_lab().tables[0]
     with pytest.raises(dj.errors.MissingTableError, match=r"lab.Subject is not declared in the database"):
         table.delete(prompt=False)
-
-
-def _contend(url: str, seed: int, until: float, results: Any) -> None:
-    use_instance(Instance(DatabaseTarget(url, "the test")))
-    subject, session, trial, *_ = make_lab().tables
-    chosen = random.Random(seed)
-    done = 0
-    while time.monotonic() < until:
-        number = chosen.randrange(4)
-        if chosen.random() < 0.5:
-            (subject & {"subject_id": number}).delete(prompt=False)
-        else:
-            try:
-                subject.insert1((number, 1.0), skip_duplicates=True)
-                session.insert([(number, j) for j in range(3)], skip_duplicates=True)
-                trial.insert([(number, j, k, None) for j in range(3) for k in range(3)], skip_duplicates=True)
-            except dj.errors.IntegrityError:
-                continue  # the other one deleted the subject in between
-        done += 1
-    results.put(done)
-
-
-def test_two_that_delete_and_insert_against_each_other(
-    lab: Any, instance: Instance, database_url: str, soak: Any
-) -> None:
-    assert sizes(lab)[0] == 4
-    context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    until = time.monotonic() + soak(3, 60)
-    workers = [
-        context.Process(target=_contend, args=(database_url, seed, until, results)) for seed in range(2)
-    ]
-    for worker in workers:
-        worker.start()
-    done = [results.get(timeout=120) for _ in workers]
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0]
-    assert min(done) > 5
-    orphans = """
-        SELECT count(*) FROM lab.session__trial t
-        WHERE NOT EXISTS (SELECT FROM lab.session s WHERE s.subject_id = t.subject_id AND s.session = t.session)
-    """
-    assert instance.connection.query(orphans) == [(0,)]

@@ -193,14 +193,14 @@ def test_csv_files(lab: Lab, size: int, tmp_path_factory: pytest.TempPathFactory
     assert rows_of(lab.Session) == expected(size)
     path.write_text("subject_id,session,day\na,1,2026-01-01\na,x,2026-01-01\n")
     with pytest.raises(
-        dj.DataJointError, match=r"lab.Session: row 2: attribute 'session' \(int16\): 'x' is not"
+        dj.DataJointError, match=r"lab.Session: rows.csv line 3: attribute 'session' \(int16\): 'x' is not"
     ):
         lab.Session.insert(path)
     path.write_text('subject_id,"session); DROP TABLE lab.subject; --",day\na,1,2026-01-01\n')
-    with pytest.raises(dj.errors.UnknownAttributeError, match="row 1: there is no attribute 'session"):
+    with pytest.raises(dj.errors.UnknownAttributeError, match=r"rows\.csv: there is no attribute 'session"):
         lab.Session.insert(path)
     path.write_text("subject_id,session,day\na,1\n")
-    with pytest.raises(dj.DataJointError, match=r"rows.csv: row 1 has 2 values for 3 columns"):
+    with pytest.raises(dj.DataJointError, match=r"rows.csv line 2: has 2 values for 3 columns"):
         lab.Session.insert(path)
     with pytest.raises(dj.DataJointError, match="there is no file"):
         lab.Session.insert(path.with_name("other.csv"))
@@ -503,19 +503,21 @@ def test_validation_tells_all_problems_at_once(lab: Lab) -> None:
     assert result.rows_checked == 7
     assert [(index, name) for index, name, _ in result.errors] == [
         (0, None),
+        (0, None),  # by the unique index too
         (1, "subject_id"),
         (2, "session"),
         (2, "day"),
         (4, "colour"),
         (4, None),
+        (4, None),
         (5, "day"),
         (6, None),
     ]
     summary = result.summary()
-    assert "8 problems in 6 of 7 rows:" in summary
+    assert "10 problems in 6 of 7 rows:" in summary
     assert "  row 1: a row with subject_id='a', session=1 already exists" in summary
     assert "  row 5: it has the same key as row 4: subject_id='a', session=3" in summary
-    with pytest.raises(dj.DataJointError, match="8 problems"):
+    with pytest.raises(dj.DataJointError, match="10 problems"):
         result.raise_if_invalid()
     assert len(lab.Session()) == 1
     assert lab.Session.validate(dicts(1)).is_valid

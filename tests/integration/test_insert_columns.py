@@ -15,9 +15,9 @@ from djcli.codecs.scalars import encoder
 from djcli.definition.model import Attribute, TableId, TableModel
 from djcli.definition.types import parse_type
 from djcli.errors import DataJointError
-from djcli.tables.columns import fits
+from djcli.tables.blocks import Block
+from djcli.tables.columns import encode_at_once, fits
 from djcli.tables.encode import Problem, encode_blocks
-from djcli.tables.rows import Block
 
 KINDS = [
     "int8", "int16", "int32", "int64", "float32", "float64", "bool", "varchar(3)", "char(3)", "date",
@@ -58,6 +58,29 @@ def test_a_column_that_fits_is_what_its_encoder_makes_of_it(text: str) -> None:
         if fits(kind, set(map(type, column)), column):
             encoded = [encode(value) for value in column]
             assert [(type(v), repr(v)) for v in encoded] == [(type(v), repr(v)) for v in column]
+
+    check()
+
+
+_numbers = st.one_of(
+    st.floats(), st.floats(width=32), st.integers(-300, 300), st.sampled_from([1e-50, 1e39, -0.0])
+)
+_spellings = st.one_of(_numbers.map(str), _numbers.map("{:+.3E}".format), st.text("01.-+eE_ ", max_size=5))
+
+
+@pytest.mark.parametrize("text", [kind for kind in KINDS if not kind.startswith("decimal")])
+def test_a_column_encoded_at_once_is_what_its_encoder_makes_of_each_value(text: str) -> None:
+    kind = parse_type(text)
+    encode = encoder(kind.name, kind.column, kind.args, kind.labels)
+
+    @given(
+        st.one_of(st.lists(st.none() | one, min_size=1, max_size=4) for one in (_numbers, _spellings, values))
+    )
+    def check(column: list[Any]) -> None:
+        found = encode_at_once(Attribute("x", kind), set(map(type, column)), column)
+        if found is not None:
+            encoded = [None if value is None else encode(value) for value in column]
+            assert [(type(v), repr(v)) for v in found] == [(type(v), repr(v)) for v in encoded]
 
     check()
 

@@ -111,16 +111,41 @@ def test_by_hand(table: Any, instance: Instance) -> None:
 def _end(instance: Instance) -> None:
     pid = instance.connection.raw.info.backend_pid
     with Instance(instance.connection.target).connection as other:
-        other.rows("SELECT pg_terminate_backend(%(pid)s)", {"pid": pid})
+        other.rows("SELECT pg_terminate_backend(%(pid)s, 10000)", {"pid": pid})  # and wait until it has ended
 
 
-def test_a_lost_connection_is_told_and_made_anew(table: Any, instance: Instance) -> None:
+def test_a_session_that_ended_between_statements_is_made_anew(table: Any, instance: Instance) -> None:
     table.insert1({"item": 1})
+    for item in (2, 3):
+        _end(instance)
+        table.insert1({"item": item})
     _end(instance)
+    assert items(table) == [1, 2, 3]
+    _end(instance)
+    with instance.connection.transaction:
+        table.insert1({"item": 4})
+    _end(instance)
+    table.insert({"item": item} for item in range(10, 2_000))
+    _end(instance)
+    (table & "item > 3").delete(prompt=False)
+    assert items(table) == [1, 2, 3]
+
+
+def test_a_session_that_ends_during_a_statement_is_told_and_made_anew(table: Any, instance: Instance) -> None:
     with pytest.raises(dj.errors.LostConnectionError):
-        table.insert1({"item": 2})
-    table.insert1({"item": 3})
-    assert items(table) == [1, 3]
+        instance.connection.query("SELECT pg_terminate_backend(pg_backend_pid())")
+    table.insert1({"item": 1})
+    assert items(table) == [1]
+
+
+def test_a_notice_between_statements_ends_nothing(table: Any, instance: Instance) -> None:
+    table.insert1({"item": 1})
+    pid = instance.connection.raw.info.backend_pid
+    instance.connection.query("LISTEN news")
+    with Instance(instance.connection.target).connection as other:
+        other.query("NOTIFY news")
+    assert items(table) == [1]
+    assert instance.connection.raw.info.backend_pid == pid
 
 
 def test_inside_a_transaction_nothing_goes_on_after_a_loss(table: Any, instance: Instance) -> None:
