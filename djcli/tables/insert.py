@@ -108,7 +108,7 @@ def insert(
     else:
         chunks.ready.appendleft(first)
     # An iterator may ask this very connection for its rows, which it cannot while a COPY is open.
-    between = chunks.pull if _is_at_hand(rows) and not any(a.type.codec for a in model) else None
+    between = chunks.read_ahead if _is_at_hand(rows) and not any(a.type.codec for a in model) else None
     connection = instance.connection
     with connection.transaction:
         while chunk := chunks.take():
@@ -220,6 +220,10 @@ class _Chunks:
         self._waiting[piece.names] = blocks, rows + len(piece), octets + weight
         return True
 
+    def read_ahead(self) -> bool:
+        """Read one more block, unless the next chunk is ready; tell whether there may be more to read."""
+        return not self.ready and self.pull()
+
     def _weight(self, block: Block) -> int:
         """Return about how many bytes the long values of a block take."""
         columns = [
@@ -272,7 +276,7 @@ def _insert_chunk(
     model: TableModel,
     blocks: list[Block],
     on_duplicate: OnDuplicate,
-    between: Callable[[], object] | None = None,
+    between: Callable[[], bool] | None = None,
 ) -> None:
     """Insert blocks; what the database refuses is told by row, and an open transaction survives it."""
     is_one_statement = sum(map(len, blocks)) <= FEW and bool(blocks[0].names)
@@ -309,7 +313,7 @@ def _send(
     model: TableModel,
     blocks: list[Block],
     on_duplicate: OnDuplicate,
-    between: Callable[[], object] | None = None,
+    between: Callable[[], bool] | None = None,
 ) -> None:
     names = blocks[0].names
     number = sum(map(len, blocks))
@@ -319,25 +323,38 @@ def _send(
     elif number <= FEW:
         _send_arrays(connection, model, _merged(blocks), on_duplicate)
     elif on_duplicate is OnDuplicate.REFUSE:
-        rows = _interleaved(blocks, between, with_numbers=False)
-        connection.copy_in(statements.copy_rows(model, names), rows, ())
+        _copy(connection, statements.copy_rows(model, names), _rows(blocks, with_numbers=False), between)
     else:
         # An INSERT from a temporary table resolves the conflicts.
         connection.execute(statements.create_stage(model, names))
-        rows = _interleaved(blocks, between, with_numbers=True)
-        connection.copy_in(statements.copy_to_stage(names), rows, ())
+        _copy(connection, statements.copy_to_stage(names), _rows(blocks, with_numbers=True), between)
         connection.execute(statements.insert_stage(model, names, on_duplicate))
         connection.execute(statements.drop_stage())
 
 
-def _interleaved(
-    blocks: list[Block], between: Callable[[], object] | None, *, with_numbers: bool
-) -> Iterator[tuple[object, ...]]:
-    """Yield rows; after each block, while the server is busy with it, prepare one of those to come."""
+def _rows(blocks: list[Block], *, with_numbers: bool) -> Iterator[tuple[object, ...]]:
     for block in blocks:
         yield from zip(*block.columns, block.numbers, strict=True) if with_numbers else block.rows()
-        if between is not None:
-            between()
+
+
+def _copy(
+    connection: Connection,
+    statement: str,
+    rows: Iterator[tuple[object, ...]],
+    between: Callable[[], bool] | None,
+) -> None:
+    """Send rows by COPY; while the server is busy with them, prepare those to come."""
+    if between is None:
+        connection.copy_in(statement, rows, ())
+        return
+    flight = connection.begin_copy(statement, rows)
+    try:
+        while not flight.is_done and between():
+            pass
+    except BaseException:
+        flight.abandon()
+        raise
+    flight.finish()
 
 
 def _send_arrays(connection: Connection, model: TableModel, block: Block, on_duplicate: OnDuplicate) -> None:

@@ -57,7 +57,7 @@ def test_every_command_takes_the_shared_options(djcli: Run, name: str) -> None:
 def test_a_misspelt_command_suggests(djcli: Run) -> None:
     result = djcli("inti")
     assert (result.code, result.out) == (2, "")
-    assert "Did you mean 'init'?" in result.err
+    assert "Did you mean 'init'" in result.err
 
 
 def test_no_command_is_usage(djcli: Run) -> None:

@@ -371,6 +371,19 @@ def test_delete_shows_what_goes_and_asks(djcli: Run, database_url: str) -> None:
         )
 
 
+@pytest.mark.usefixtures("full")
+def test_an_attribute_of_an_ancestor_narrows_what_goes_and_what_is_exported(djcli: Run) -> None:
+    assert djcli("update", "Subject", "subject_id=M1", "--set", "species=Rattus").code == 0
+    told = djcli("export", "Summary", "-", "-r", "species=Rattus")
+    assert told.out.splitlines()[1:] == [f"M1,{n},1" for n in (2, 4, 6, 8)]
+    assert (
+        djcli("delete", "Summary", "-r", "Subject.species=Rattus", "-r", "session_idx>2", "--yes").code == 0
+    )
+    assert [row["session_idx"] for row in rows(djcli, "Summary")] == [2, 1, 3, 5, 7]
+    assert djcli("delete", "Session", "-r", "specie=Rattus", "--yes").code == 2
+    assert len(rows(djcli, "Session")) == 8
+
+
 @pytest.mark.parametrize(
     "args",
     [

@@ -16,7 +16,7 @@ from djcli.settings import DatabaseTarget
 from djcli.tables.delete import delete as delete_rows
 from djcli.tables.instance import Instance
 from tests.conftest import database_in
-from tests.random_pipelines import Made, Row, declare, names, pipelines, table_of
+from tests.random_pipelines import Made, Reference, Row, declare, names, pipelines, table_of
 
 
 def closure(tables: list[Made], root: int, ids: set[int], *, with_masters: bool) -> list[set[Row]]:
@@ -98,3 +98,19 @@ def delete(instance: Instance, table: Any, policy: str, *, nested: bool, prompt:
         return delete_rows(table, prompt=False, part_integrity=policy, consent=consent)
     with instance.connection.transaction:
         return delete_rows(table, prompt=False, part_integrity=policy, consent=consent)
+
+
+@pytest.mark.parametrize("prompt", [False, True])
+def test_long_chains_and_two_ways_to_one_row_are_followed(made: Instance, prompt: bool) -> None:
+    chain = Made("one", "t0", ("id",), ["id", "up"], [Reference(0, ("up",), nullable=True)])
+    chain.rows = {(n,): {"id": n, "up": n - 1 if n % 6 else n} for n in range(12)}
+    leaf = Made("two", "t1", ("id",), ["id", "a", "b"])
+    leaf.references = [Reference(0, ("a",), nullable=True), Reference(0, ("b",), nullable=True)]
+    leaf.rows = {
+        (n,): {"id": n, "a": a, "b": b}
+        for n, (a, b) in enumerate([(5, None), (None, 5), (6, 5), (5, 6), (5, 4), (6, 7), (None, None)])
+    }
+    declare(made.connection.raw, [chain, leaf])
+    assert delete(made, table_of(made, chain) & {"id": 1}, "enforce", nested=False, prompt=prompt) == 5
+    assert [row for (row,) in made.connection.rows("SELECT id FROM one.t0 ORDER BY id")] == [0, *range(6, 12)]
+    assert made.connection.rows("SELECT id FROM two.t1 ORDER BY id") == [(5,), (6,)]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
+import sys
 import tracemalloc
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -522,3 +524,29 @@ def test_validation_tells_all_problems_at_once(lab: Lab) -> None:
     assert len(lab.Session()) == 1
     assert lab.Session.validate(dicts(1)).is_valid
     assert lab.Session.validate(dicts(1)).summary() == "all 1 rows are valid"
+
+
+@pytest.mark.soak
+def test_a_generator_of_many_rows_is_inserted_in_little_memory(
+    database_url: str, soak: Callable[[int, int], int]
+) -> None:
+    script = """
+import resource, sys
+import djcli as dj
+from djcli.settings import config
+config["database.url"] = sys.argv[1]
+schema = dj.Schema("many")
+
+@schema
+class Many(dj.Manual):
+    definition = "n : int32\\n---\\nhalf : float64\\nword : varchar(20)"
+
+number = int(sys.argv[2])
+Many.insert({"n": n, "half": n / 2, "word": f"word {n}"} for n in range(number))
+assert len(Many()) == number
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    words = [sys.executable, "-c", script, database_url, str(soak(100_000, 1_000_000))]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 150_000 * (1024 if sys.platform == "darwin" else 1)  # which counts bytes
