@@ -1,4 +1,4 @@
-"""`Closure`: rows of a table with all that its references to itself lead to."""
+"""`Closure` and `Merged`: keys of rows that are reached step by step, or in any of several ways."""
 
 from __future__ import annotations
 
@@ -46,3 +46,27 @@ class Closure(Node):
 def closure(source: Node, table: Base, steps: tuple[Step, ...]) -> Closure:
     """Return rows of a table with all that its references to itself lead to."""
     return Closure(source, table, steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Merged(Node):
+    """The distinct rows of several relations that have the same attributes."""
+
+    parts: tuple[Node, ...]
+
+    @cached_property
+    def heading(self) -> Heading:
+        """That of the first, all of it the key."""
+        first = self.parts[0].heading
+        return Heading(tuple(attribute.evolve(in_key=True) for attribute in first))
+
+    @property
+    def sources(self) -> tuple[Node, ...]:
+        """The relations."""
+        return self.parts
+
+
+@lru_cache(maxsize=1024)
+def merged(parts: tuple[Node, ...]) -> Merged:
+    """Return the distinct rows of several relations."""
+    return Merged(parts)

@@ -72,15 +72,6 @@ def _plain(value: Any) -> Any:
     return value if to_list is None else _plain(to_list())
 
 
-def csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write rows as CSV to stdout; None is an empty field."""
-    from csv import writer  # lazy: start-up time
-
-    lines = writer(sys.stdout, lineterminator="\n")
-    lines.writerow(header)
-    lines.writerows(rows)
-
-
 def table(header: Sequence[str], rows: Iterable[Sequence[object]], footer: Sequence[object] = ()) -> None:
     """Write rows as a table to stdout, numbers to the right; the footer below a line of its own."""
     body = [list(row) for row in rows]

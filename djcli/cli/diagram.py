@@ -44,6 +44,12 @@ def diagram(
     ctx: typer.Context,
     tables: TablesArgument = None,
     exclude: ExcludeOption = None,
+    collapse: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SELECT", help="Draw these of the tables as one node for each schema. Can be repeated."
+        ),
+    ] = None,
     format_: Annotated[
         str | None,
         typer.Option(
@@ -60,7 +66,10 @@ def diagram(
     if format_ is not None:
         choice("--format", format_, FORMATS)
     work = open_workspace(ctx)
-    drawing = Diagram(_Chosen(work, work.select(tables, exclude)))
+    chosen = work.select(tables, exclude)
+    together = set(work.select(collapse)) if collapse else set[type[Table]]()
+    drawing = Diagram(_Chosen(work, [table for table in chosen if table not in together]))
+    drawing += Diagram(_Chosen(work, [table for table in chosen if table in together])).collapse()
     if output is not None:
         drawing.save(Path(output).expanduser(), format_)
         console.note(f"wrote {output}")

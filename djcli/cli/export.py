@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Annotated, Any, BinaryIO, cast
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
 
 import typer
 
@@ -16,13 +11,13 @@ from djcli.algebra.restriction import AndList
 from djcli.cli import console
 from djcli.cli.bars import RowBar
 from djcli.cli.conditions import RestrictOption, conditions_of
-from djcli.cli.options import choice
 from djcli.cli.restriction import parse_restrictions
+from djcli.cli.target import choose_format, open_target
 from djcli.cli.workspace import TableArgument, open_workspace
-from djcli.errors import DataJointError, RefusedError, SelectionError
+from djcli.errors import SelectionError
 from djcli.names import counted, did_you_mean
 from djcli.tables.expression import QueryExpression
-from djcli.tables.files.formats import BINARY, FORMATS, format_of, write_rows
+from djcli.tables.files.formats import FORMATS, write_rows
 from djcli.tables.table import Table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -49,7 +44,7 @@ def export(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace the file without asking.")] = False,
 ) -> None:
     """Write rows of a table to a file."""
-    kind = _format(file, format_)
+    kind = choose_format(format_, file, FORMATS, default="csv", hint="FILE")
     restrictions = parse_restrictions(restrict)
     work = open_workspace(ctx)
     found = work.find(table)
@@ -57,26 +52,10 @@ def export(
     work.declared([found], named=[found])
     rows = found() & AndList(typed)
     kept = _without(found, rows, omit or ())
-    if file != "-" and Path(file).exists() and not yes:
-        console.confirm(f"{file} exists. Replace it?", instead="repeat with --yes")
-    with _target(file) as target, RowBar(found.class_label) as bar:
+    with open_target(file, yes=yes) as target, RowBar(found.class_label) as bar:
         number = write_rows(target, kind, kept.heading, _watched(kept, bar))
     if file != "-":
         console.note(f"wrote {counted(number, 'row')} of {found.class_label} to {file}")
-
-
-def _format(file: str, named: str | None) -> str:
-    if named is None and file == "-":
-        return "csv"
-    if named is None:
-        try:
-            return format_of(Path(file))
-        except DataJointError as error:
-            raise typer.BadParameter(f"{error}, or add --format", param_hint="FILE") from None
-    kind = choice("--format", named, FORMATS)
-    if kind in BINARY and file == "-" and sys.stdout.isatty():
-        raise RefusedError(f"{kind} is nothing to look at: name a file, or pipe it on")
-    return kind
 
 
 def _without(table: type[Table], rows: QueryExpression, omitted: Iterable[str]) -> QueryExpression:
@@ -103,31 +82,3 @@ def _watched(rows: QueryExpression, bar: RowBar) -> Iterator[tuple[Any, ...]]:
             bar.step(_STEP, min(1.0, done / max(total, 1)))
         yield row
     bar.step(done % _STEP, 1.0)
-
-
-@contextmanager
-def _target(file: str) -> Generator[BinaryIO]:
-    """Yield the file to write; it takes its name when it is whole, and there is none if anything fails."""
-    if file == "-":
-        sys.stdout.flush()
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    path = Path(file)
-    if path.exists() and not path.is_file():  # a pipe or a device
-        with path.open("wb") as opened:
-            yield opened
-        return
-    if not path.parent.is_dir():
-        raise SelectionError(f"there is no folder {path.parent}")
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as kept:
-        try:
-            yield cast("BinaryIO", kept)
-            kept.flush()
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(kept.name).chmod(0o666 & ~mask)
-            Path(kept.name).replace(path)
-        except BaseException:
-            Path(kept.name).unlink(missing_ok=True)
-            raise

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from djcli.algebra import conditions as c
 from djcli.algebra import nodes as n
-from djcli.algebra.closure import Closure
+from djcli.algebra.closure import Closure, Merged
 from djcli.algebra.heading import Heading
 from djcli.algebra.relation import Node
 from djcli.errors import DataJointError
@@ -83,6 +83,8 @@ class Lowering:
                 return self.limit(node, slot)
             case Closure():
                 return self.closure(node, slot)
+            case Merged():
+                return self.merged(node, slot)
             case _:
                 raise DataJointError(f"no SQL for {type(node).__name__}")
 
@@ -265,6 +267,15 @@ class Lowering:
             "WITH RECURSIVE {found} AS ({start} UNION {more} JOIN {found} ON {step}) SELECT * FROM {found}"
         ).format(found=found, start=start, more=table.render(names), step=sql.SQL(" OR ").join(steps))
         return named(query, self.alias(), names)
+
+    def merged(self, node: Merged, slot: int) -> Select:
+        """Compile the distinct rows of several relations: their union."""
+        names = node.heading.names
+        parts: list[sql.Composable] = []
+        for part in node.parts:
+            parts.append(sql.SQL("({})").format(self.node(part, slot).render(names)))
+            slot += part.n_slots
+        return named(sql.SQL(" UNION ").join(parts), self.alias(), names)
 
     # ---- conditions ---------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import cast
 
 from djcli.algebra import nodes
-from djcli.algebra.closure import Step, closure
+from djcli.algebra.closure import Step, closure, merged
 from djcli.algebra.conditions import FALSE, TRUE, All, Condition, Matches
 from djcli.algebra.conditions import Any as AnyOf
 from djcli.algebra.relation import Node
@@ -299,17 +299,31 @@ class Traced:
 
     def _ways(self, table: TableId) -> tuple[Condition, Values]:
         """Return the condition that a way, or every way, leads to a row."""
-        conditions: list[Condition] = []
-        values: list[object] = []
-        for link in self._reach.links[table]:
-            found = self._way(table, link)
-            if found is not None:
-                conditions.append(found.condition)
-                values += found.values
-        if not conditions:
-            return FALSE, ()
-        several = All if self._every else AnyOf
-        return several(tuple(conditions)) if len(conditions) > 1 else conditions[0], tuple(values)
+        found = [
+            way for way in (self._way(table, link) for link in self._reach.links[table]) if way is not None
+        ]
+        values = tuple(value for way in found for value in way.values)
+        conditions = tuple(way.condition for way in found)
+        if len(conditions) < 2:
+            return conditions[0] if conditions else FALSE, values
+        if self._every:
+            return All(conditions), values
+        return self._any(table, conditions), values
+
+    def _any(self, table: TableId, conditions: tuple[Condition, ...]) -> Condition:
+        """Return the condition that one of several holds, such that each can use its index.
+
+        The database reads a whole table for ``EXISTS … OR EXISTS …``.
+        """
+        key = self._base(table).heading.primary_key
+        through = [condition for condition in conditions if isinstance(condition, Matches)]
+        if not through or not key:
+            return AnyOf(conditions)
+        if len(through) == len(conditions) and all(way.shared == through[0].shared for way in through):
+            return Matches(merged(tuple(way.node for way in through)), through[0].shared)
+        columns = tuple(nodes.Column(name, name) for name in key)
+        rows = (nodes.restrict(self._base(table), condition) for condition in conditions)
+        return Matches(merged(tuple(nodes.project(part, columns) for part in rows)), key)
 
     def _way(self, table: TableId, link: Link) -> Restriction | None:
         key = self.given.key

@@ -101,11 +101,6 @@ def test_json_keeps_unicode_and_turns_the_rest_into_text(capsys: pytest.CaptureF
     assert json.loads(text) == [{"a": "é", "b": "1.50", "c": None}]
 
 
-def test_csv_quotes_and_leaves_none_empty(capsys: pytest.CaptureFixture[str]) -> None:
-    console.csv(["a", "b"], [["x,y", None], ['"', 1]])
-    assert capsys.readouterr().out == 'a,b\n"x,y",\n"""",1\n'
-
-
 def test_nobody_to_ask_is_a_refusal(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RefusedError, match="no terminal to ask on: repeat with --yes"):
         console.confirm("Drop 3 tables?", instead="repeat with --yes")

@@ -128,41 +128,41 @@ def test_populate_by_attributes_of_ancestors(djcli: Run) -> None:
     assert "Summary: no key has Subject.species=Felis" in nothing.err
 
 
+MISTAKES = [
+    (
+        "specis=Mus",
+        (
+            "no table here has an attribute 'specis' - did you mean species? (they have subject_id, session_idx, "
+            "n; the tables that they depend on have rig, day, room, weight, species)"
+        ),
+    ),
+    (
+        "Subjct.species=Mus",
+        (
+            "no table here depends on a table 'Subjct' - did you mean Subject? "
+            "(they depend on lab.Session, lab.Rig, lab.Subject)"
+        ),
+    ),
+    (
+        "Subject.speceis=Mus",
+        "lab.Subject has no attribute 'speceis' - did you mean species? (they are subject_id, species, weight)",
+    ),
+    (
+        "Summary.m=1",
+        (
+            "no table here has an attribute 'm' (they have subject_id, session_idx, n; the tables that they "
+            "depend on have rig, day, room, weight, species)"
+        ),
+    ),
+]
+
+
 @pytest.mark.usefixtures("applied")
-@pytest.mark.parametrize(
-    ("restriction", "message"),
-    [
-        (
-            "specis=Mus",
-            (
-                "no table here has an attribute 'specis' - did you mean species? (they have subject_id, session_idx, "
-                "n; the tables that they depend on have rig, day, room, weight, species)"
-            ),
-        ),
-        (
-            "Subjct.species=Mus",
-            (
-                "no table here depends on a table 'Subjct' - did you mean Subject? "
-                "(they depend on lab.Session, lab.Rig, lab.Subject)"
-            ),
-        ),
-        (
-            "Subject.speceis=Mus",
-            "lab.Subject has no attribute 'speceis' - did you mean species? (they are subject_id, species, weight)",
-        ),
-        (
-            "Summary.m=1",
-            (
-                "no table here has an attribute 'm' (they have subject_id, session_idx, n; the tables that they "
-                "depend on have rig, day, room, weight, species)"
-            ),
-        ),
-    ],
-)
-def test_mistakes(djcli: Run, restriction: str, message: str) -> None:
-    result = djcli("show", "Summary", "-r", restriction)
-    assert result.code == 2
-    assert result.err == f"error: --restrict {restriction!r}: {message}\n"
+def test_mistakes(djcli: Run) -> None:
+    for restriction, message in MISTAKES:
+        result = djcli("show", "Summary", "-r", restriction)
+        assert result.code == 2
+        assert result.err == f"error: --restrict {restriction!r}: {message}\n"
 
 
 @pytest.mark.usefixtures("applied")

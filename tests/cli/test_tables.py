@@ -296,6 +296,11 @@ def test_diagrams_need_no_database(djcli: Run, tmp_path: Path) -> None:
     assert redirected.lstrip().startswith(("<svg", "<?xml"))
     assert "Quadrupled" in redirected
     assert "digraph" in djcli("diagram", "--format", "dot").out
+    together = djcli("diagram", "--collapse", "tier:computed", "--format", "text").out
+    assert "Animal" in together
+    assert "more tables)" in together
+    assert "Quadrupled" not in together
+    assert djcli("diagram", "--collapse", "tier:compted").code == 2
     only = djcli("diagram", "Animal", "Notes", "--format", "mermaid").out
     assert "Notes" in only
     assert "Doubled" not in only
