@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from threading import get_ident
 from typing import Any, cast
 
@@ -66,6 +66,9 @@ class Connection(Session):
         self.rewrite: Callable[[str], str] | None = None
         self.guards = True
         self.keeper: str | None = None
+        # Referred to from here too, so that no cursor is collected as garbage while it is open.
+        self._streams: set[psycopg.ServerCursor[Any]] = set()
+        self._left_over: list[psycopg.ServerCursor[Any]] = []
 
     def ping(self) -> None:
         """Ask the server for a sign of life.
@@ -81,6 +84,9 @@ class Connection(Session):
         """Close the session; the next statement opens a new one."""
         self._refuse_control()
         super().close()
+        self._left_over.clear()
+        for cursor in tuple(self._streams):
+            self._close_stream(cursor)
 
     # ---- statements ---------------------------------------------------------------------------------
 
@@ -113,6 +119,8 @@ class Connection(Session):
     def _ready(self, statement: Query) -> psycopg.Connection:
         self._check_thread()
         raw = self.raw
+        while self._left_over and raw.info.transaction_status is not TransactionStatus.ACTIVE:
+            self._close_stream(self._left_over.pop())
         if self.observers:
             text = statement if isinstance(statement, str) else statement.as_string()
             for observe in self.observers:
@@ -160,7 +168,9 @@ class Connection(Session):
 
         The cursor outlives transactions, so other statements may run between its rows.
         """
-        with self.raw.cursor(name=f"djcli_{os.urandom(8).hex()}", withhold=True) as cursor:
+        cursor = self.raw.cursor(name=f"djcli_{os.urandom(8).hex()}", withhold=True)
+        self._streams.add(cursor)
+        try:
             with self._watched(statement):
                 self._execute(statement, params, cast("psycopg.Cursor[Any]", cursor))
             while True:
@@ -168,7 +178,21 @@ class Connection(Session):
                     chunk = cursor.fetchmany(_FETCH_SIZE)
                 yield from chunk
                 if len(chunk) < _FETCH_SIZE:
-                    return
+                    break
+        except GeneratorExit:
+            # Garbage collection may have struck inside another statement, which would wait for itself.
+            self._left_over.append(cursor)
+            raise
+        except BaseException:
+            self._close_stream(cursor)
+            raise
+        self._close_stream(cursor)
+
+    def _close_stream(self, cursor: psycopg.ServerCursor[Any]) -> None:
+        """Close a cursor; that of a session that is gone, or in a failed transaction, is gone too."""
+        self._streams.discard(cursor)
+        with suppress(psycopg.Error):
+            cursor.close()
 
     def copy_in(self, statement: Query, rows: Iterator[Sequence[object]], types: Sequence[str]) -> int:
         """Send rows by COPY; `types` names the columns' types. Returns how many were sent."""

@@ -1,8 +1,11 @@
 """Transactions: all or nothing, nested, and usable after what went wrong in them."""
 
+import gc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from psycopg import sql
 
 import djcli as dj
 from djcli.tables.instance import Instance
@@ -178,3 +181,25 @@ def test_query_answers_as_a_list_and_as_a_cursor(instance: Instance) -> None:
     assert instance.connection.query("SELECT 1 AS a", as_dict=True).fetchone() == {"a": 1}
     done = instance.connection.query("CREATE TABLE plain AS SELECT generate_series(1, 3)")
     assert (done, done.rowcount, done.description) == ([], 3, None)
+
+
+class _Collecting(list[int]):
+    """A parameter during whose conversion garbage is collected, as may happen at any time."""
+
+    def __iter__(self) -> Iterator[int]:
+        gc.collect()
+        return super().__iter__()
+
+
+def test_a_stream_left_over_does_not_make_a_statement_wait_for_itself(instance: Instance) -> None:
+    connection = instance.connection
+    count = sql.SQL("SELECT count(*) FROM pg_cursors WHERE name LIKE 'djcli%%'")
+    for _ in range(2):
+        rows = connection.stream(sql.SQL("SELECT generate_series(1, 20000)"))
+        assert next(rows) == (1,)
+        circle: list[object] = [rows]
+        circle.append(circle)
+        del rows, circle
+        asked = sql.SQL("SELECT cardinality(%(numbers)s::int[])")
+        assert connection.rows(asked, {"numbers": _Collecting([1, 2])}) == [(2,)]
+        assert connection.rows(count) == [(0,)]
