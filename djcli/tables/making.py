@@ -82,11 +82,10 @@ class Making:
         names = tuple(rows.heading.names)
         places = key_places(model, self.table.id, names, self.names)
         wanted = {own: self.key[name] for _, own, name in places if self.encoded[name] is not NO_MATCH}
-        others = (rows - wanted).query.rows(tuple(wanted), None, 1) if wanted else ()
+        others = (rows - wanted).to_dicts(limit=1) if wanted else ()
         for row in others:
-            for own, value in zip(wanted, row, strict=True):
-                if value != wanted[own]:
-                    self._refuse(model, own, value, wanted[own])
+            own = next((name for name in wanted if row[name] != wanted[name]), next(iter(wanted)))
+            self._refuse(model, own, row[own], wanted[own])
 
     def _check(self, model: TableModel, own: str, value: object, name: str) -> None:
         wanted = self.encoded[name]
