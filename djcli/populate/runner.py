@@ -10,6 +10,7 @@ from typing import Any
 
 from djcli.algebra.restriction import AndList
 from djcli.database.witness import Witness
+from djcli.definition.model import TableModel
 from djcli.errors import DataJointError
 from djcli.populate.ahead import encoded_key
 from djcli.populate.batch import missing_row
@@ -47,6 +48,8 @@ class Maker:
         self.connection = table.connection
         self.make_kwargs = make_kwargs
         self.metadata = JobMetadata.of(table)
+        self._model: TableModel = table.model
+        self._label: str = table.class_label
 
     def __call__(self, key: Key, encoded: Mapping[str, object]) -> None:
         """Call make for one key.
@@ -60,8 +63,16 @@ class Maker:
         """
         if self.metadata is not None:
             self.metadata.begin()
-        with self.inside(key, encoded):
-            result: Any = self.table.make(dict(key), **self.make_kwargs)
+        # With no context manager around it: quick makes are called ten thousands of times a second.
+        token = making.set(self._made(key, encoded))
+        try:
+            if self.guard is None:
+                result: Any = self.table.make(dict(key), **self.make_kwargs)
+            else:
+                with self._watched():
+                    result = self.table.make(dict(key), **self.make_kwargs)
+        finally:
+            making.reset(token)
         if inspect.isgenerator(result):
             raise DataJointError(
                 f"make() of {self.table.class_label} returned a generator: put the yields into make itself, "
@@ -73,8 +84,19 @@ class Maker:
         self, key: Key, encoded: Mapping[str, object], witness: Witness | None = None
     ) -> Generator[None]:
         """Run code of a make for one key: its table may be inserted into, and `witness` is told what it does."""
-        table = self.table
-        token = making.set(Making(table.model, table.class_label, key, encoded, tuple(encoded)))
+        token = making.set(self._made(key, encoded))
+        try:
+            with self._watched(witness):
+                yield
+        finally:
+            making.reset(token)
+
+    def _made(self, key: Key, encoded: Mapping[str, object]) -> Making:
+        return Making(self._model, self._label, key, encoded, tuple(encoded))
+
+    @contextmanager
+    def _watched(self, witness: Witness | None = None) -> Generator[None]:
+        """Have the guard and another witness told of what happens."""
         guard, witnesses = self.guard, self.connection.witnesses
         before = list(witnesses)
         if guard is not None:
@@ -86,7 +108,6 @@ class Maker:
             yield
         finally:
             witnesses[:] = before
-            making.reset(token)
         if guard is not None:
             guard.end()
 
