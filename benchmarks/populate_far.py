@@ -9,44 +9,34 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from populate import HERE, OURS, THEIRS, run
-from psycopg.conninfo import conninfo_to_dict
-
-from djcli.database.embedded import EmbeddedServer
+from populate import RUN
+from systems import HERE, OURS, THEIRS, Told, run, server
 
 
-def main(sessions: int = 500, rounds: int = 3, milliseconds: float = 1.0) -> None:
-    """Print the ratios."""
+@contextmanager
+def far(told: Told, milliseconds: float) -> Iterator[Told]:
+    """Start the proxy; yields what the systems must know to go through it."""
+    near = told["settings"]
+    socket = f"{near['host']}/.s.PGSQL.{near['port']}"
     with tempfile.TemporaryDirectory() as folder:
-        server = EmbeddedServer(Path(folder) / ".djcli")
-        server.start()
-        try:
-            info = conninfo_to_dict(server.conninfo())
-            socket = f"{info['host']}/.s.PGSQL.{info['port']}"
-            words = [sys.executable, str(HERE / "delaying.py"), socket, folder, str(milliseconds)]
-            with subprocess.Popen(words, stdout=subprocess.PIPE) as proxy:
-                assert proxy.stdout is not None
-                proxy.stdout.readline()
-                try:
-                    told: dict[str, object] = {
-                        "url": f"postgresql://{info['user']}@/{info['dbname']}?host={folder}&port={info['port']}",
-                        "settings": {
-                            "host": folder,
-                            "port": int(info["port"]),
-                            "user": info["user"],
-                            "password": "none",
-                            "name": info["dbname"],
-                            "use_tls": False,
-                        },
-                        "sessions": sessions,
-                    }
-                    pairs = [(run(OURS, told), run(THEIRS, told)) for _ in range(rounds)]
-                finally:
-                    proxy.terminate()
-        finally:
-            server.stop()
+        words = [sys.executable, str(HERE / "delaying.py"), socket, folder, str(milliseconds)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE) as proxy:
+            assert proxy.stdout is not None
+            proxy.stdout.readline()
+            url = f"postgresql://{near['user']}@/{near['name']}?host={folder}&port={near['port']}"
+            try:
+                yield {**told, "url": url, "settings": {**near, "host": folder}}
+            finally:
+                proxy.terminate()
+
+
+def main(sessions: int = 2_000, rounds: int = 1, milliseconds: float = 1.0) -> None:
+    """Print the ratios."""
+    with server() as near, far({**near, "sessions": sessions, "observed": False}, milliseconds) as told:
+        pairs = [(run(OURS, RUN, told), run(THEIRS, RUN, told)) for _ in range(rounds)]
     sys.stdout.write(f"{sessions} keys, {milliseconds} ms each way, medians of {rounds} rounds\n")
     for table in pairs[0][0]:
         ratio = statistics.median(theirs[table][0] / ours[table][0] for ours, theirs in pairs)
