@@ -93,7 +93,7 @@ def test_keys_are_shared_and_errors_arrive(shop: Any, crew: Crew) -> None:
 
     # the first error stops all, and is raised with its key, its place and the worker's traceback
     with pytest.raises(shop.PlainError, match="no luck with 3") as caught:
-        shop.Work.populate("item = 3 or item > 55", crew=crew, make_kwargs=failing)
+        shop.Work.populate("item in (3, 40, 41, 42)", crew=crew, make_kwargs=failing)
     assert place_of(caught.value) == f"{shop.__file__}:{LINE}"
     notes = "\n".join(caught.value.__notes__)
     assert "in make() of Work for item=3" in notes

@@ -7,7 +7,7 @@ import traceback
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from djcli.errors import DefinitionError, DuplicateError
@@ -33,6 +33,7 @@ def sent(error: BaseException) -> BaseException:
     return pickle.loads(pickle.dumps(Told.of(error))).error()  # noqa: S301 - our own
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from([ValueError, KeyError, OSError, DuplicateError, KeyboardInterrupt, SystemExit]),
     st.lists(st.one_of(st.text(), st.integers()), max_size=3),
@@ -49,7 +50,8 @@ def test_what_can_be_pickled_arrives_as_it_was(
     copy = sent(error)
     assert (type(copy), copy.args, str(copy)) == (type(error), error.args, str(error))
     assert copy.__notes__[: len(notes)] == notes
-    assert place_of(copy) == place_of(error) != None  # noqa: E711 - and there is one
+    assert place_of(error) is not None
+    assert place_of(copy) == place_of(error)
 
 
 def test_a_definition_error_keeps_what_it_knows() -> None:
