@@ -1,4 +1,4 @@
-"""The tables of the benchmark; run by either system, which provides ``dj``, ``schema``, ``np`` and ``random``."""
+"""The tables of the benchmark; run by either system, which provides dj, schema, np, random and time."""
 # ruff: noqa: F821 - the names come from whoever runs it
 
 
@@ -150,3 +150,16 @@ class TwoReads(dj.Computed):
         date = (Session & key).fetch1("session_date")
         n = len(Session.Trial & key)
         self.insert1({**key, "n": n + len(species) + date.day})
+
+
+@schema
+class Sleeping(dj.Computed):
+    definition = """
+    -> Session
+    ---
+    x : int32
+    """
+
+    def make(self, key):
+        time.sleep(0.02)
+        self.insert1({**key, "x": 0})

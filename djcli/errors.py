@@ -142,6 +142,10 @@ class InputsChangedError(DataJointError):
     """What a make had fetched changed while it computed."""
 
 
+class WorkerDiedError(DataJointError):
+    """A worker process of a populate died."""
+
+
 class SelectionError(DataJointError):
     """What was asked for matches nothing (exit code 2)."""
 

@@ -5,49 +5,38 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 from djcli.cli.console import is_plain
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the keys of one table."""
-
-    table: str
-    done: int = 0
-    skipped: int = 0
-    failures: list[tuple[Mapping[str, Any], BaseException]] = field(
-        default_factory=list[tuple[Mapping[str, Any], BaseException]]
-    )
-    seconds: float = 0.0
-
-    def __str__(self) -> str:
-        """Say it in one line."""
-        words = [f"{self.done} made"]
-        words += [f"{self.skipped} made by others"] if self.skipped else []
-        words += [f"{len(self.failures)} failed"] if self.failures else []
-        return f"{self.table}: {', '.join(words)} in {self.seconds:.1f} s"
+from djcli.cli.tally import Failure, Tally
 
 
 class Follower:
-    """Observes the populate of one table after another."""
+    """Observes the populate of one table after another.
+
+    Attributes
+    ----------
+    tallies
+        What became of each table so far.
+    source
+        Where the make of the table is that comes next.
+    """
 
     def __init__(self) -> None:
         self.tallies: list[Tally] = []
+        self.source: str | None = None
         self._bar = Bar()
         self._started = 0.0
 
     def begin(self, table: str, pending: int) -> None:
         """Start to count."""
-        self.tallies.append(Tally(table))
+        self.tallies.append(Tally(table, self.source))
         self._started = time.monotonic()
         self._bar.start(table, pending)
 
     def done(self, table: str, key: Mapping[str, Any]) -> None:  # noqa: ARG002 - the observer's signature
         """Count a key that was made."""
-        self.tallies[-1].done += 1
+        self.tallies[-1].made += 1
         self._bar.step()
 
     def skipped(self, table: str, key: Mapping[str, Any]) -> None:  # noqa: ARG002 - the observer's signature
@@ -57,7 +46,7 @@ class Follower:
 
     def failed(self, table: str, key: Mapping[str, Any], error: BaseException) -> None:  # noqa: ARG002 - the observer's signature
         """Keep a key that failed, and why."""
-        self.tallies[-1].failures.append((key, error))
+        self.tallies[-1].failures.append(Failure(key, error))
         self._bar.step()
 
     def end(self, table: str) -> None:
@@ -67,9 +56,9 @@ class Follower:
             self.tallies[-1].seconds = time.monotonic() - self._started
 
     @property
-    def failures(self) -> list[tuple[str, Mapping[str, Any], BaseException]]:
-        """All that failed: table, key and error."""
-        return [(tally.table, key, error) for tally in self.tallies for key, error in tally.failures]
+    def failures(self) -> list[BaseException]:
+        """The errors of all keys that failed."""
+        return [failure.error for tally in self.tallies for failure in tally.failures]
 
 
 class Bar:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
-from typing import Annotated, cast
+from contextlib import nullcontext, redirect_stdout
+from typing import Annotated, Any, cast
 
 import typer
 
 from djcli.algebra.restriction import AndList
 from djcli.cli import console
-from djcli.cli.bars import Follower, Tally
+from djcli.cli.bars import Follower
 from djcli.cli.conditions import Condition, RestrictOption, conditions_of_each
-from djcli.cli.failures import EXIT_ERROR, explain
-from djcli.cli.options import choice, count, shared
+from djcli.cli.failures import EXIT_ERROR
+from djcli.cli.forecast import forecast, show_forecast
+from djcli.cli.options import FormatOption, choice, count, shared
 from djcli.cli.restriction import parse_restrictions
+from djcli.cli.tally import Tally, make_place
 from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
 from djcli.errors import SelectionError
 from djcli.populate.auto import AutoPopulate
+from djcli.populate.crew import Crew
 from djcli.populate.guard import MODES
 from djcli.tables.expression import QueryExpression
 
@@ -34,6 +37,12 @@ def populate(
         str | None,
         typer.Option("--max-calls", metavar="N", help="At most so many calls of make for a table."),
     ] = None,
+    processes: Annotated[
+        str,
+        typer.Option(
+            "--processes", "-j", metavar="N", help="So many processes share the keys; 0: one for each core."
+        ),
+    ] = "1",
     suppress_errors: Annotated[
         bool,
         typer.Option("--suppress-errors", help="Go on when a make fails, and list the failures at the end."),
@@ -47,40 +56,51 @@ def populate(
             "with error, these keys fail.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how many keys would be made, and why; make none.")
+    ] = False,
+    format_: FormatOption = "table",
 ) -> None:
     """Compute what is missing in Computed and Imported tables."""
-    most = count("--max-calls", max_calls)
+    as_json = choice("--format", format_, ("table", "json")) == "json"
     mode = None if guard is None else choice("--guard", guard, MODES)
+    most, hands = count("--max-calls", max_calls), count("--processes", processes)
     restrictions = parse_restrictions(restrict)
     work = open_workspace(ctx)
     chosen = _computed(work, tables, exclude)
     sources = {table: _key_source(table) for table in chosen}
     headings = {table: source.heading for table, source in sources.items()}
     typed = conditions_of_each(restrictions, headings, "key source")
+    present = work.declared(chosen, named=work.named(tables))
+    if dry_run:
+        asked = {table: typed[table] for table in present}
+        show_forecast(forecast(work, asked, restrictions, most), as_json=as_json)
+        return
     follower = Follower()
     try:
-        for table in work.declared(chosen, named=work.named(tables)):
-            # what users' code prints is talk: stdout is for the report
-            with redirect_stdout(sys.stderr):
-                table.populate(
-                    *typed[table],
-                    suppress_errors=suppress_errors,
-                    max_calls=most,
-                    observer=follower,
-                    guard=mode,
-                )
-            _note_no_match(follower.tallies[-1], sources[table], typed[table])
-    except Exception as error:
-        _report(follower, verbose=shared(ctx).verbose)
-        if any(error is failure for _, _, failure in follower.failures):
+        with nullcontext() if hands == 1 else Crew(hands or 0) as crew:
+            for table in present:
+                options = {"suppress_errors": suppress_errors, "max_calls": most, "guard": mode}
+                _populate(table, typed[table], follower, crew, **options)
+                _note_no_match(follower.tallies[-1], sources[table], typed[table])
+    except (Exception, KeyboardInterrupt) as error:
+        _report(follower, as_json=as_json, verbose=shared(ctx).verbose)
+        if any(error is failure for failure in follower.failures):
             raise typer.Exit(EXIT_ERROR) from None
         raise
-    except KeyboardInterrupt:
-        _report(follower, verbose=shared(ctx).verbose)
-        raise
-    _report(follower, verbose=shared(ctx).verbose)
+    _report(follower, as_json=as_json, verbose=shared(ctx).verbose)
     if follower.failures or (work.pipelines.failures and not tables):
         raise typer.Exit(EXIT_ERROR)
+
+
+def _populate(
+    table: type[AutoPopulate], typed: list[Condition], follower: Follower, crew: Crew | None, **options: Any
+) -> None:
+    follower.source = make_place(table)
+    # what users' code prints is talk: stdout is for the report
+    with redirect_stdout(sys.stderr):
+        result = table.populate(*typed, observer=follower, crew=crew, **options)
+    follower.tallies[-1].workers_died = result.workers_died
 
 
 def _computed(
@@ -109,19 +129,21 @@ def _key_source(table: type[AutoPopulate]) -> QueryExpression:
 
 
 def _note_no_match(tally: Tally, source: QueryExpression, typed: list[Condition]) -> None:
-    nothing_done = not (tally.done or tally.skipped or tally.failures)
+    nothing_done = not (tally.made or tally.skipped or tally.failures)
     if typed and nothing_done and not source & AndList(typed):
         shown = ", ".join(f"{where.attribute}{where.operator}{where.value}" for where in typed)
         console.note(f"{tally.table}: no key has {shown}")
 
 
-def _report(follower: Follower, *, verbose: bool) -> None:
-    """Write a line for each table to stdout, and the failures to stderr."""
+def _report(follower: Follower, *, as_json: bool, verbose: bool) -> None:
+    """Write a line for each table to stdout and the failures by kind to stderr; or all of it as JSON."""
+    if as_json:
+        console.json([tally.facts() for tally in follower.tallies])
+        return
     for tally in follower.tallies:
         console.out(str(tally))
     sys.stdout.flush()
     if follower.failures:
         console.note(f"{len(follower.failures)} failed:")
-    for table, key, error in follower.failures:
-        shown = ", ".join(f"{name}={value}" for name, value in key.items())
-        console.note(f"  {table} {shown}: {explain(error, verbose=verbose)}")
+    for group in (group for tally in follower.tallies for group in tally.groups()):
+        console.note(f"  {group.told(verbose=verbose)}")

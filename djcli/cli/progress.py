@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from djcli.cli import console
+from djcli.cli.failures import EXIT_PENDING
 from djcli.cli.options import FormatOption, choice
 from djcli.cli.workspace import ExcludeOption, TablesArgument, open_workspace
 from djcli.populate.keys import Progress, progress_of
@@ -18,6 +21,9 @@ def progress(
     ctx: typer.Context,
     tables: TablesArgument = None,
     exclude: ExcludeOption = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with code 4 if anything remains to compute.")
+    ] = False,
     format_: FormatOption = "table",
 ) -> None:
     """Show how much of each Computed and Imported table is done."""
@@ -36,6 +42,8 @@ def progress(
             ["table", "rows", "done", "remaining", "percent"],
             [[*list(fact.values())[:-1], _percent(fact["percent"])] for fact in facts],
         )
+    if check and any(state.remaining for state in found):
+        raise typer.Exit(EXIT_PENDING)
 
 
 def _facts(table: type[Table], state: Progress) -> dict[str, object]:

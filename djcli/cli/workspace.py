@@ -185,6 +185,7 @@ def open_workspace(ctx: typer.Context) -> Workspace:
     use_instance(instance)
     ctx.call_on_close(lambda: instance.connection.close())
     pipelines = load_pipelines(shared(ctx).pipelines)
+    instance.modules = tuple(module.__name__ for module in pipelines.modules)
     for failure in pipelines.failures:
         console.warn(f"{failure}")
     return Workspace(instance, pipelines, not (shared(ctx).pipelines or pipelines.failures))

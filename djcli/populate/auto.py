@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, cast
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from djcli.definition.specs import AttributeSpec
 from djcli.errors import DataJointError
@@ -13,7 +14,7 @@ from djcli.populate.claims import MAX_CLAIMS
 from djcli.populate.engine import Options, populate
 from djcli.populate.feed import Order
 from djcli.populate.keys import default_key_source, progress_of
-from djcli.populate.result import Key, Observer, PopulateResult, Silent
+from djcli.populate.result import Key, Observer, PopulateResult, Silent, Timed
 from djcli.populate.steps import is_long
 from djcli.populate.upstream import Routes, Upstream
 from djcli.tables.binding import either
@@ -21,6 +22,9 @@ from djcli.tables.expression import QueryExpression
 from djcli.tables.making import making
 from djcli.tables.table import Table
 from djcli.tables.tiers import tier_classes
+
+if TYPE_CHECKING:
+    from djcli.populate.crew import Crew
 
 _STEPS = ("make_fetch", "make_compute", "make_insert")
 
@@ -162,7 +166,7 @@ class AutoPopulate(Table):
         reserve_jobs: bool = False,
         max_calls: int | None = None,
         display_progress: bool = False,
-        processes: int = 1,
+        processes: int | None = 1,
         make_kwargs: Mapping[str, Any] | None = None,
         priority: int | None = None,
         refresh: bool | None = None,
@@ -170,6 +174,7 @@ class AutoPopulate(Table):
         batch: int | None = None,
         order: Order = "original",
         guard: str | None = None,
+        crew: Crew | None = None,
     ) -> PopulateResult:
         """Make the keys that are still to compute.
 
@@ -185,6 +190,9 @@ class AutoPopulate(Table):
             How many calls of make there may be at most.
         display_progress
             Whether to show a progress bar on standard error.
+        processes
+            How many processes share the keys; None or 0 for one a core. They are started afresh and import the
+            class, so it must be in a module or a script, and what ``make_kwargs`` has must be picklable.
         make_kwargs
             More arguments for ``make``.
         observer
@@ -199,23 +207,23 @@ class AutoPopulate(Table):
             Whether makes are held to their contract: to read what their key depends on alone, and to write rows
             of their own table and its parts alone. ``'warn'`` logs at the end which lines do not, ``'error'`` makes
             their keys fail. SQL of the user's own cannot be judged and is logged.
+        crew
+            Worker processes to use, instead of starting some for this populate alone.
 
         Returns
         -------
         PopulateResult
-            ``{'success_count': int, 'error_list': [(key, error)]}``; its attribute `violations` lists what the
-            guard has found.
+            ``{'success_count': int, 'error_list': [(key, error)]}``, with more counts and times as attributes;
+            its attribute `violations` lists what the guard has found.
         """
         if reserve_jobs or priority is not None or refresh:
             raise DataJointError(
                 "job tables are not available yet; populate without reserve_jobs, priority and refresh"
             )
-        if processes != 1:
-            raise DataJointError(
-                "populate runs in one process for now; start several to share the keys among them"
-            )
         type(self).check_make()
-        watcher: Observer = observer or (TextBar() if display_progress else Silent())
+        if processes is not None and processes < 0:
+            raise DataJointError(f"processes={processes}: it must not be negative; 0 means one for each core")
+        watcher = Timed(observer or (TextBar() if display_progress else Silent()))
         options = Options(
             suppress_errors=suppress_errors,
             return_exception_objects=return_exception_objects,
@@ -226,7 +234,14 @@ class AutoPopulate(Table):
             order=order,
             guard=guard,
         )
-        return populate(self, restrictions, options)
+        if crew is None and processes == 1:
+            return watcher.complete(populate(self, restrictions, options))
+        # lazy: start-up time
+        from djcli.populate.crew import Crew
+        from djcli.populate.workers import populate_shared
+
+        with nullcontext(crew) if crew is not None else Crew(processes or 0) as hands:
+            return watcher.complete(populate_shared(self, restrictions, options, hands))
 
     def _batch(self, asked: int | None) -> int:
         """Return how many keys one transaction may hold."""

@@ -12,6 +12,7 @@ from typing import Any
 from psycopg import sql
 
 from djcli.algebra.restriction import AndList
+from djcli.database.connection import Connection
 from djcli.database.failures import is_retriable, is_servers
 from djcli.errors import (
     DataJointError,
@@ -28,7 +29,7 @@ from djcli.populate.guard import Guard
 from djcli.populate.interrupts import Interrupts
 from djcli.populate.keys import Todo, todo
 from djcli.populate.outbox import RetryBatchError
-from djcli.populate.result import Key, Observer, PopulateResult, Silent
+from djcli.populate.result import Key, Observer, PopulateResult, Silent, noted
 from djcli.populate.runner import Maker, Outcome, make_key
 from djcli.populate.steps import is_long, make_in_steps
 from djcli.sql.arrays import array
@@ -84,7 +85,8 @@ def populate(
     options
         How to go about it.
     feed
-        Where the keys come from; by default a stream of all that are pending.
+        Whoever hands the keys to this process, tells the observer when it all begins and ends, and tells what
+        the guard has found; by default the keys are a stream of all that are pending.
 
     Returns
     -------
@@ -96,24 +98,58 @@ def populate(
     Exception
         The first error of a make, unless errors are suppressed; with a note that names the key.
     """
+    work = prepare(table, restrictions, options)
+    run = _Run(table, work, options)
+    if feed is not None:
+        run.keep_on(feed)
+        return run.result
+    try:
+        pending = count_calls(work, options)
+        options.observer.begin(run.label, pending)
+        if pending:
+            run.all_keys(KeyStream(work, options.order))
+    finally:
+        options.observer.end(run.label)
+    return run.result
+
+
+def prepare(table: Table, restrictions: Sequence[object], options: Options) -> Todo:
+    """Check that a populate can run, declare what is missing, and return what it has before it."""
     if table.connection.in_transaction:
         raise DataJointError("populate makes transactions of its own and cannot run inside another")
     if options.max_calls is not None and options.max_calls < 0:
         raise DataJointError(f"max_calls={options.max_calls}: it must not be negative")
     classes = table.instance.classes
     ensure(table.instance, [other for other in classes if other.schema == table.id.schema])
-    work = todo(table, restrictions)
-    run = _Run(table, work, options)
-    try:
-        pending = len(work.pending)
-        if options.max_calls is not None:
-            pending = min(pending, options.max_calls)
-        options.observer.begin(run.label, pending)
-        if pending:
-            run.all_keys(KeyStream(work, options.order) if feed is None else feed)
-    finally:
-        options.observer.end(run.label)
-    return run.result
+    return todo(table, restrictions)
+
+
+def count_calls(work: Todo, options: Options) -> int:
+    """Return how many calls of make there are to be."""
+    pending = len(work.pending)
+    return pending if options.max_calls is None else min(pending, options.max_calls)
+
+
+def reach_again(connection: Connection) -> None:
+    """Wait for a server that was restarted.
+
+    Raises
+    ------
+    ServerError, LostConnectionError
+        If it does not come back.
+    """
+    logger.warning("the connection to the database was lost; trying to reach it again")
+    give_up, pause = time.monotonic() + RECONNECT_SECONDS, 0.05
+    while True:
+        try:
+            connection.ping()
+        except (ServerError, LostConnectionError):
+            if time.monotonic() > give_up:
+                raise
+        else:
+            return
+        time.sleep(pause)
+        pause = min(2 * pause, 2.0)
 
 
 class _Run:
@@ -158,31 +194,10 @@ class _Run:
                 calls = self.calls
                 if lost == ATTEMPTS:
                     raise
-                self.reach_again()
+                reach_again(self.connection)
                 feed.restart(self.failed_keys)
             else:
                 return
-
-    def reach_again(self) -> None:
-        """Wait for a server that was restarted.
-
-        Raises
-        ------
-        ServerError, LostConnectionError
-            If it does not come back.
-        """
-        logger.warning("the connection to the database was lost; trying to reach it again")
-        give_up, pause = time.monotonic() + RECONNECT_SECONDS, 0.05
-        while True:
-            try:
-                self.connection.ping()
-            except (ServerError, LostConnectionError):
-                if time.monotonic() > give_up:
-                    raise
-            else:
-                return
-            time.sleep(pause)
-            pause = min(2 * pause, 2.0)
 
     def keys_of(self, feed: Feed) -> None:
         """Take keys batch by batch, until there are none or enough calls were made."""
@@ -286,13 +301,8 @@ class _Run:
             return
         self.options.observer.failed(self.label, key, error)
         if not self.options.suppress_errors:
-            shown = ", ".join(f"{name}={value}" for name, value in key.items())
-            error.add_note(f"in make() of {self.label} for {shown}")
-            raise error
-        told: object = error
-        if not self.options.return_exception_objects:
-            told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        self.result["error_list"].append((key, told))
+            raise noted(error, self.label, key)
+        self.result.add_error(key, error, as_object=self.options.return_exception_objects)
 
 
 class _Attempt:

@@ -135,10 +135,15 @@ def progress_of(
     restrictions
         Restrictions of the key sources.
     """
+    return progress_of_each(instance, [(table, restrictions) for table in tables])
+
+
+def progress_of_each(instance: Instance, tables: Iterable[tuple[Table, Sequence[object]]]) -> list[Progress]:
+    """Count rows, keys and pending keys of tables, each with its own restrictions of its key source."""
     asked: list[Node] = []
     values: Values = ()
     shapes: list[bool] = []
-    for table in tables:
+    for table, restrictions in tables:
         asked.append(nodes.base(table.model))
         shapes.append(table.tier.is_auto)
         if table.tier.is_auto:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -39,29 +40,60 @@ class PopulateResult(dict[str, Any]):
     ----------
     violations
         What the guard has found, if there was one.
+    skipped
+        How many keys were passed over: somebody else made them, or their parents went meanwhile.
+    seconds
+        How long it all took.
+    workers_died
+        How many worker processes died and left their keys to others.
     """
 
     def __init__(self) -> None:
         super().__init__(success_count=0, error_list=[])
         self.violations: list[Violation] = []
+        self.skipped = 0
+        self.seconds = 0.0
+        self.workers_died = 0
 
     @property
-    def success_count(self) -> int:
+    def made(self) -> int:
         """How many keys were made."""
         return self["success_count"]
+
+    @property
+    def failed(self) -> int:
+        """How many keys failed."""
+        return len(self.errors)
 
     @property
     def errors(self) -> list[tuple[Key, Any]]:
         """The keys whose make failed, each with its error."""
         return self["error_list"]
 
+    @property
+    def keys_per_second(self) -> float:
+        """How many keys were made in a second, start-up included."""
+        return self.made / self.seconds if self.seconds else 0.0
+
+    def add_error(self, key: Key, error: BaseException, *, as_object: bool) -> None:
+        """List the error of a key, as an exception or as text."""
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        self.errors.append((key, error if as_object else text))
+
     def get(self, name: str, default: Any = None) -> Any:
         """Return an item, or one of the counts."""
         if name == "success":
-            return self.success_count
+            return self.made
         if name == "error":
-            return len(self.errors)
+            return self.failed
         return super().get(name, default)
+
+
+def noted(error: BaseException, table: str, key: Key) -> BaseException:
+    """Return the error of a key with a note that says which make it was."""
+    shown = ", ".join(f"{name}={value}" for name, value in key.items())
+    error.add_note(f"in make() of {table} for {shown}")
+    return error
 
 
 class Observer(Protocol):
@@ -105,3 +137,28 @@ class Silent:
 
     def end(self, table: str) -> None:
         """Do nothing."""
+
+
+class Timed:
+    """An observer that passes on what it hears, counts the keys that were skipped, and looks at the clock."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.begin, self.done, self.failed, self.end = (
+            observer.begin,
+            observer.done,
+            observer.failed,
+            observer.end,
+        )
+        self._observer = observer
+        self._skipped = 0
+        self._started = time.monotonic()
+
+    def skipped(self, table: str, key: Key) -> None:
+        """Count one and pass it on."""
+        self._skipped += 1
+        self._observer.skipped(table, key)
+
+    def complete(self, result: PopulateResult) -> PopulateResult:
+        """Put the count and the time into the result."""
+        result.skipped, result.seconds = self._skipped, time.monotonic() - self._started
+        return result

@@ -55,6 +55,12 @@ class Config:
         self._load()
         return self._origins[name]
 
+    def set_by_program(self) -> dict[str, tuple[object, str]]:
+        """Return the settings that neither file nor environment tells, each with its value and its origin."""
+        self._load()
+        origins = self._origins.items()
+        return {name: (self._values[name], text) for name, (level, text) in origins if level == PROGRAM}
+
     def get(self, name: str, default: object = None) -> Any:
         """Return a setting's value, or `default` where there is no such setting or it is None."""
         return default if name not in self or self[name] is None else self[name]

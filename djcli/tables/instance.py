@@ -63,10 +63,16 @@ class Instance:
     create_tables
         Whether a table that is used but missing is declared on the spot, as scripts and notebooks
         expect. The command line never declares by surprise.
+
+    Attributes
+    ----------
+    modules
+        The names of the pipeline modules that were loaded for it; worker processes import them too.
     """
 
     def __init__(self, target: DatabaseTarget | None = None, *, create_tables: bool = True) -> None:
         self.create_tables = create_tables
+        self.modules: tuple[str, ...] = ()
         self.classes: dict[TableId, TableClass] = {}
         self.interceptor: Interceptor | None = None
         self._target = target

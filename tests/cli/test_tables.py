@@ -227,7 +227,11 @@ def test_the_first_failure_ends_populate_and_is_told_with_its_key(djcli: Run, da
     assert result.code == 1
     assert result.out.split(" in ")[0] == "Doubled: 1 made, 1 failed"
     assert "Quadrupled" not in result.out
-    assert result.err.splitlines()[-2:] == ["1 failed:", "  Doubled name=b: ValueError: will not"]
+    line = 1 + PIPELINE.splitlines().index('            raise ValueError("will not\\nfit")')
+    assert result.err.splitlines()[-2:] == [
+        "1 failed:",
+        f"  Doubled name=b: ValueError: will not (pipelines/zoo.py:{line})",
+    ]
     assert "Traceback" in djcli("populate", "-v").err
 
 
