@@ -23,6 +23,7 @@ from djcli.cli.options import (
     shared,
     spare_coercion,
 )
+from djcli.forking import forget_handlers_in_forks
 from djcli.version import __version__
 
 COMMANDS = {
@@ -136,6 +137,7 @@ def run(args: Sequence[str]) -> int:
     if current_thread() is main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _terminate)
+        forget_handlers_in_forks()
     try:
         typer.main.get_command(app).main(list(args), prog_name="djcli")
     except SystemExit as left:

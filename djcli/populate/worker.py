@@ -27,6 +27,7 @@ from psycopg import sql
 
 from djcli.database.connection import Connection
 from djcli.errors import DataJointError
+from djcli.forking import ORDERLY, forget_handlers_in_forks
 from djcli.log import logger
 from djcli.populate import workers
 from djcli.populate.engine import Options, populate
@@ -36,7 +37,6 @@ from djcli.settings import DatabaseTarget, config
 from djcli.tables.instance import Instance, use_instance
 from djcli.tables.table import Table
 
-_ORDERLY = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _BACKEND = sql.SQL("SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()")
 
 
@@ -105,29 +105,15 @@ class _Stop:
 
     def __init__(self) -> None:
         self.signal = 0
-        self._mask: set[signal.Signals | int] = set()
 
     def listen(self) -> None:
         """Take signals from now on; processes that make forks take them as if there were no djcli."""
-        for number in _ORDERLY:
+        for number in ORDERLY:
             signal.signal(number, self._heard)
-        # A signal that came to a fork before it has forgotten our handlers would be lost: it waits that long.
-        os.register_at_fork(before=self._block, after_in_parent=self._unblock, after_in_child=self._forget)
+        forget_handlers_in_forks()
 
     def _heard(self, number: int, _frame: object) -> None:
         self.signal = number
-
-    def _block(self) -> None:
-        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ORDERLY)
-
-    def _unblock(self) -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
-
-    def _forget(self) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
-        self._unblock()
 
     def end(self) -> None:
         """End as the signal would have ended it."""

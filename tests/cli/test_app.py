@@ -194,3 +194,23 @@ def test_completion_knows_commands_and_their_options(shell: str) -> None:
 
     assert "populate" in complete("djcli popul")
     assert "--db-url" in complete("djcli init --db")
+
+
+FORKS = """
+import multiprocessing, time
+from djcli.cli.app import run
+
+run(["--version"])
+fork = multiprocessing.get_context("fork")
+for _ in range(40):
+    child = fork.Process(target=time.sleep, args=(20,))
+    child.start()
+    child.terminate()
+    child.join(10)
+    assert child.exitcode == -15, child.exitcode
+"""
+
+
+def test_processes_that_users_code_forks_can_be_terminated_at_once() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
