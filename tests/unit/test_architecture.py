@@ -27,7 +27,7 @@ LAYERS = [
 ]
 """Imports go down this list only; the last three are leaves, of which settings may use the other two."""
 
-LEAVES = {"version", "log"}
+LEAVES = {"version", "log", "forking"}
 
 MAX_FILE_LINES = 420
 MAX_FUNCTION_LINES = 62

@@ -18,7 +18,7 @@ finally:
 """
 
 FRAMEWORK = {"typer", "annotated_doc", "shellingham"}
-LEAVES = {"djcli", "djcli.version", "djcli.errors", "djcli.names"}
+LEAVES = {"djcli", "djcli.version", "djcli.errors", "djcli.names", "djcli.forking"}
 
 
 def imported(*args: str) -> tuple[str, set[str]]:
