@@ -9,10 +9,13 @@ in the same snapshot.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
+from operator import gt, itemgetter
 from typing import Any
 
 from psycopg import sql
@@ -282,10 +285,7 @@ class ReadAhead:
         if rows is None:
             plan.fails = True
             return False
-        plan.rows = {at: [] for at in range(place, end)}
-        before = place - 1
-        for row in rows:
-            plan.rows[before + row[0]].append(row[1:])
+        plan.rows = _by_key(rows, place, end)
         self._measure(plan, rows, end - place)
         return True
 
@@ -296,6 +296,23 @@ class ReadAhead:
             known = array([own[name] for own in self.encoded[start:end]])
             self._arrays[name, start, end] = known
         return known
+
+
+def _by_key(rows: list[Row], start: int, end: int) -> dict[int, list[Row]]:
+    """Share out rows, whose first value is the number of their key, among the keys' places in the batch."""
+    numbers = list(map(itemgetter(0), rows))
+    if any(map(gt, numbers, islice(numbers, 1, None))):  # seldom: the server goes through the keys in order
+        rows = sorted(rows, key=itemgetter(0))
+        numbers = sorted(numbers)
+    bare = list(map(itemgetter(slice(1, None)), rows))
+    found: dict[int, list[Row]] = {}
+    at = 0
+    counts = Counter(numbers)
+    for number, place in enumerate(range(start, end), start=1):
+        count = counts[number]
+        found[place] = bare[at : at + count]
+        at += count
+    return found
 
 
 def _encoder(kind: AttributeType) -> Callable[[object], object]:

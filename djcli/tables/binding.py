@@ -17,8 +17,8 @@ class either(Generic[S, P, R]):  # noqa: N801 - used as a decorator
 
     def __init__(self, function: Callable[Concatenate[S, P], R]) -> None:
         self.function = function
-        update_wrapper(cast(Callable[..., Any], self), function)
+        update_wrapper(cast("Callable[..., Any]", self), function)
 
     def __get__(self, instance: S | None, owner: type[S]) -> Callable[P, R]:
         bound = MethodType(self.function, owner() if instance is None else instance)
-        return cast(Callable[P, R], bound)
+        return cast("Callable[P, R]", bound)  # as text: a type made at every call takes its time

@@ -61,7 +61,8 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
     @property
     def instance(self) -> Instance:
         """The database it is in."""
-        return type(self).bound_schema().instance
+        schema = type(self).schema
+        return (type(self).bound_schema() if schema is None else schema).instance  # pyright: ignore[reportUnnecessaryComparison] - until the decorator ran
 
     @property
     def node(self) -> Node:
@@ -129,8 +130,8 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
     @classmethod
     def class_id(cls) -> TableId:
         """Return schema and name of the table in the database."""
-        schema = cls.bound_schema().name
         known = cls.__dict__.get("_cached_id")
+        schema = cls.bound_schema().name
         if known is None or known.schema != schema:
             master = cls.master.class_id().name if cls.master is not None else None
             known = TableId(schema, table_name(cls.tier, cls.__name__, master))

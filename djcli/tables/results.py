@@ -188,14 +188,15 @@ class Results:
             One array for one attribute, a tuple of them for several. Numbers and booleans have numeric
             dtypes, text has ``U``; what holds nulls or other objects has ``object``.
         """
-        self.heading.check(attrs)
-        keys = self.heading.primary_key if include_key and attrs else ()
-        fetched = tuple(dict.fromkeys((*attrs, *keys))) if attrs else self.heading.names
+        heading = self.heading
+        heading.check(attrs)
+        keys = heading.primary_key if include_key and attrs else ()
+        fetched = tuple(dict.fromkeys((*attrs, *keys))) if attrs else heading.names
         rows = self.query.rows(fetched, Page(order_by, limit, offset, squeeze))
         if not attrs:
-            return structured_array(self.heading, rows)
+            return structured_array(heading, rows)
         found = columns(fetched, rows)
-        arrays = tuple(array(self.heading[name], found[name]) for name in attrs)
+        arrays = tuple([array(heading[name], found[name]) for name in attrs])
         if include_key:
             places = [fetched.index(name) for name in keys]
             return [{k: row[i] for k, i in zip(keys, places, strict=True)} for row in rows], *arrays
