@@ -18,10 +18,10 @@ from djcli.algebra.relation import Node
 from djcli.algebra.restriction import AndList
 from djcli.database.failures import is_retriable, is_servers
 from djcli.database.gate import outlasts_itself
-from djcli.definition.model import TableId, TableModel
+from djcli.definition.model import TableModel
 from djcli.errors import DataJointError
 from djcli.populate.ahead import ReadAhead, Row
-from djcli.populate.gather import Gathered, Inserted, has_unjudged, merged
+from djcli.populate.gather import Gathered, Inserted, OwnTables, has_unjudged, merged
 from djcli.populate.interrupts import Interrupts
 from djcli.populate.metadata import JobMetadata
 from djcli.populate.outbox import Outbox, RetryBatchError
@@ -87,7 +87,7 @@ class Batch:
         self.keys = keys
         self.ahead = ahead
         self.outbox = Outbox(self.connection, table.id)
-        self.own_tables = _OwnTables(table)
+        self.own_tables = OwnTables(table)
         self.current = Gathered()
         self.place = 0
         self.place_of_make = os.getpid(), get_ident()
@@ -382,28 +382,6 @@ class Batch:
         """Send the rows of all finished keys; those that the database refuses are found and set aside."""
         with self:
             self.outbox.flush()
-
-
-class _OwnTables:
-    """The computed table and its parts: their rows wait, and reads of them cannot be fetched ahead."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-        self._tables: dict[TableId, bool] = {}
-        self._nodes: dict[Node, bool] = {}
-
-    def __contains__(self, table: TableId) -> bool:
-        known = self._tables.get(table)
-        if known is None:
-            known = self._tables[table] = table == self._table.id or self._table.has_part(table)
-        return known
-
-    def are_read_by(self, node: Node) -> bool:
-        """Whether a query reads any of them."""
-        known = self._nodes.get(node)
-        if known is None:
-            known = self._nodes[node] = any(table in self for table in node.tables)
-        return known
 
 
 def missing_row(table: Any) -> str:

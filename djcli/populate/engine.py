@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import compress
-from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -25,12 +23,13 @@ from djcli.errors import (
 from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch
 from djcli.populate.claims import MAX_CLAIMS, TooManyClaimsError, claim, lock_number, release
-from djcli.populate.feed import Feed, KeyStream, Order
+from djcli.populate.feed import Feed, KeyStream
 from djcli.populate.guard import Guard
 from djcli.populate.interrupts import Interrupts
 from djcli.populate.keys import Todo, todo
+from djcli.populate.options import Options
 from djcli.populate.outbox import RetryBatchError
-from djcli.populate.result import Key, Observer, PopulateResult, Silent, noted
+from djcli.populate.result import Key, PopulateResult, noted
 from djcli.populate.runner import Maker, Outcome, make_key
 from djcli.populate.steps import is_long, make_in_steps
 from djcli.sql.arrays import array
@@ -52,24 +51,6 @@ RECONNECT_SECONDS = 60.0
 
 BATCH_SECONDS = 0.25
 """How long a batch may take: slow makes commit one by one, quick ones together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to populate; the attributes are the parameters of `AutoPopulate.populate`.
-
-    `batch` is the number of keys that one transaction may hold; 1 runs each make as it is written.
-    """
-
-    order: Order = "original"
-
-    suppress_errors: bool = False
-    return_exception_objects: bool = False
-    max_calls: int | None = None
-    make_kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    observer: Observer = field(default_factory=Silent)
-    batch: int = MAX_CLAIMS
-    guard: str | None = None
 
 
 def populate(

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from operator import itemgetter
 
+from djcli.algebra.relation import Node
 from djcli.codecs.scalars import is_unjudged
 from djcli.definition.model import TableId, TableModel
 from djcli.populate.result import Key
+from djcli.tables.table import Table
 
 _LONG = frozenset(("json", "bytes", "codec", "native"))
 
@@ -95,3 +97,25 @@ def merged(many: Iterable[Gathered], first: TableId) -> list[tuple[Group, list[R
         for group, rows in gathered.groups.items():
             groups.setdefault(group, []).extend(rows)
     return sorted(groups.items(), key=lambda item: item[0][0].id != first)
+
+
+class OwnTables:
+    """The computed table and its parts: their rows wait, and reads of them cannot be fetched ahead."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._tables: dict[TableId, bool] = {}
+        self._nodes: dict[Node, bool] = {}
+
+    def __contains__(self, table: TableId) -> bool:
+        known = self._tables.get(table)
+        if known is None:
+            known = self._tables[table] = table == self._table.id or self._table.has_part(table)
+        return known
+
+    def are_read_by(self, node: Node) -> bool:
+        """Whether a query reads any of them."""
+        known = self._nodes.get(node)
+        if known is None:
+            known = self._nodes[node] = any(table in self for table in node.tables)
+        return known

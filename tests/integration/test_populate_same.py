@@ -62,6 +62,13 @@ class Lab:
                 value = 1.5 : float64
                 """
 
+            class Note(dj.Part):
+                definition = """
+                -> master
+                ---
+                note : bytes
+                """
+
             class Sub(dj.Part):
                 definition = """
                 -> Made.Bit
@@ -83,7 +90,7 @@ class Lab:
 
         self.Item, self.Log, self.Made, self.Later = Item, Log, Made, Later
         self.act: Callable[[Any, Key], object] = lambda *_: None
-        self.tables = (Item, Log, Made, Made.Bit, Made.Sub, Later)
+        self.tables = (Item, Log, Made, Made.Bit, Made.Note, Made.Sub, Later)
         for table in self.tables:
             len(table())  # declares it
 
@@ -540,3 +547,42 @@ def test_an_act_gives_what_it_gives_alone(
     acts = Acts(lab)
     alone = lab.outcome(getattr(acts, name), 1)
     assert lab.outcome(getattr(acts, name), 1_000) == alone
+
+
+@pytest.mark.parametrize("batch", [1, 1_000])
+def test_a_conflict_that_make_catches_is_not_its_error(lab: Lab, batch: int) -> None:
+    """What others commit meanwhile is no conflict for a transaction of its own, so it is none in a batch."""
+    with psycopg.connect(dj.conn().reached().info.dsn, autocommit=True) as other:
+
+        def act(table: Any, key: Key) -> None:
+            seen = ""
+            if key["item"] == 4:
+                if not done:
+                    other.execute("UPDATE same.log SET text = 'other' WHERE line = 1")
+                    done.append(key)
+                try:
+                    lab.Log.update1({"line": 1, "text": "ours"})
+                except dj.DataJointError as error:
+                    seen = str(error)
+            table.insert1({**key, "seen": seen})
+
+        done: list[Key] = []
+        kept, tables = lab.outcome(act, batch)
+    assert kept == (KEYS, [])
+    assert {row["seen"] for row in tables["Made"]} == {""}
+
+
+def test_long_values_do_not_wait_until_the_batch_ends(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting: list[int] = []
+
+    def act(table: Any, key: Key) -> None:
+        interceptor: Any = table.instance.interceptor
+        waiting.append(interceptor.outbox.rows)
+        table.insert1({**key, "seen": ""})
+        table.Note.insert1({**key, "note": bytes(20)})
+
+    monkeypatch.setattr("djcli.populate.batch.MAX_BYTES", 50)
+    kept, tables = lab.outcome(act, 1_000)
+    assert kept == (KEYS, [])
+    assert max(waiting) <= 4
+    assert len(tables["Made.Note"]) == KEYS
