@@ -183,6 +183,11 @@ def _strip_blanks(value: object) -> object:
     return value.rstrip(" ") if isinstance(value, str) else value
 
 
+def is_unjudged(name: str, column: str) -> bool:
+    """Whether values of a type are passed on as they are, for PostgreSQL to judge."""
+    return kind_of(name, column) == "unjudged"
+
+
 def comparison_column(name: str, column: str) -> str:
     """Return the SQL type that the parameter of a comparison is cast to.
 

@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 from djcli.database.answer import Answer
 from djcli.database.copy_out import Rows, copy_out
 from djcli.database.copying import BackgroundCopy
-from djcli.database.failures import translated
+from djcli.database.failures import RETRIABLE, translated
 from djcli.database.gate import controls_transactions, ends_transaction
 from djcli.database.session import Session
 from djcli.database.witness import Witness
@@ -102,23 +102,29 @@ class Connection(Session):
             if not (self.guards and in_transaction) or controls_transactions(statement):
                 try:
                     yield raw
-                except psycopg.Error:
-                    if raw.info.transaction_status is TransactionStatus.ACTIVE:
-                        raw.close()  # left in the middle of a COPY, which nobody can end
+                except BaseException as error:
+                    self._after_failure(raw, error)
                     raise
                 return
             raw.execute(_GUARD)
             try:
                 yield raw
-            except psycopg.Error:
+            except BaseException as error:
+                self._after_failure(raw, error)
                 if raw.info.transaction_status is TransactionStatus.INERROR:
                     raw.execute(_UNDO)
                 raise
             raw.execute(_UNGUARD)
 
+    def _after_failure(self, raw: psycopg.Connection, error: BaseException) -> None:
+        if self.gate is not None and isinstance(error, psycopg.Error) and error.sqlstate in RETRIABLE:
+            self.gate.after_conflict(error)
+        if raw.info.transaction_status is TransactionStatus.ACTIVE:
+            raw.close()  # left in the middle of a statement, by an interrupt or a COPY, which nobody can end
+
     def _ready(self, statement: Query) -> psycopg.Connection:
         self._check_thread()
-        raw = self.raw
+        raw = self.reached()
         while self._left_over and raw.info.transaction_status is not TransactionStatus.ACTIVE:
             self._close_stream(self._left_over.pop())
         if self.observers:
@@ -168,12 +174,14 @@ class Connection(Session):
 
         The cursor outlives transactions, so other statements may run between its rows.
         """
-        cursor = self.raw.cursor(name=f"djcli_{os.urandom(8).hex()}", withhold=True)
+        cursor = self.reached().cursor(name=f"djcli_{os.urandom(8).hex()}", withhold=True)
         self._streams.add(cursor)
         try:
             with self._watched(statement):
                 self._execute(statement, params, cast("psycopg.Cursor[Any]", cursor))
             while True:
+                if self.gate is not None:
+                    self.gate.before_statement()
                 with translated():
                     chunk = cursor.fetchmany(_FETCH_SIZE)
                 yield from chunk
@@ -212,7 +220,12 @@ class Connection(Session):
 
     def begin_copy(self, statement: str, rows: Iterable[Sequence[object]]) -> BackgroundCopy:
         """Send rows by COPY inside a transaction, and do not wait; nothing else may run before its end."""
-        return BackgroundCopy(self._ready(statement), statement.encode(), rows)
+        raw = self._ready(statement)
+        try:
+            return BackgroundCopy(raw, statement.encode(), rows)
+        except BaseException as error:
+            self._after_failure(raw, error)
+            raise
 
     def copy_out(self, copy: CopyOut, params: Params, take: Callable[[Rows], None]) -> None:
         """Run a binary COPY to here; `take` is called with its rows, some megabytes at a time."""
@@ -247,6 +260,8 @@ class Connection(Session):
             self._refuse_control()
         for witness in self.witnesses:
             witness.queries(statement, args)
+        if self.gate is not None:
+            self.gate.before_users_sql(statement)
         with self._watched(statement) as raw:
             cursor = raw.cursor(row_factory=dict_row) if as_dict else raw.cursor()
             with cursor:
@@ -275,7 +290,7 @@ class Connection(Session):
         if self.gate is not None:
             self.gate.before_transaction()
         self._check_thread()
-        raw = self.raw
+        raw = self.reached()
         self._thread = get_ident()
         self._depth += 1
         try:
@@ -283,6 +298,12 @@ class Connection(Session):
                 yield self
         finally:
             self._depth = max(0, self._depth - 1)
+            if (
+                not self._depth
+                and not raw.closed
+                and raw.info.transaction_status is not TransactionStatus.IDLE
+            ):
+                raw.close()  # an interrupt of its end has left it half way
 
     def _refuse_control(self) -> None:
         if self.keeper is not None:
@@ -315,7 +336,7 @@ class Connection(Session):
 
         Inside another transaction it is a savepoint.
         """
-        raw = self.raw
+        raw = self.reached()
         if self.in_transaction:
             with self.transaction:
                 yield self

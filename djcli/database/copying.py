@@ -40,8 +40,8 @@ class BackgroundCopy:
     def __init__(self, raw: psycopg.Connection, statement: bytes, rows: Iterable[Sequence[object]]) -> None:
         self._conn = raw.pgconn
         self._encoding = raw.info.encoding
-        data = _formatted(raw, rows)
         with translated():
+            data = _formatted(raw, rows)
             self._conn.send_query(statement)
             self._flush()
             result = self._result()

@@ -11,7 +11,7 @@ from djcli.database.connection import Connection
 @contextmanager
 def reading(connection: Connection) -> Generator[Connection]:
     """Open a READ ONLY transaction that sees the database as it is now; not inside another transaction."""
-    raw = connection.raw
+    raw = connection.reached()
     raw.read_only = True
     try:
         with connection.snapshot():

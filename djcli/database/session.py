@@ -48,7 +48,19 @@ class Session:
 
     @property
     def raw(self) -> psycopg.Connection:
-        """The driver's connection, opened if need be.
+        """The driver's connection, opened if need be; whoever takes it may do anything with it.
+
+        Raises
+        ------
+        ServerError, LostConnectionError
+            As any statement.
+        """
+        if self.gate is not None:
+            self.gate.before_users_sql(None)
+        return self.reached()
+
+    def reached(self) -> psycopg.Connection:
+        """Return the driver's connection for a statement, opened if need be.
 
         Raises
         ------
@@ -118,7 +130,7 @@ class Session:
 
     def get_user(self) -> str:
         """Return the role the session runs as."""
-        return self.raw.info.user
+        return self.reached().info.user
 
 
 def _close(raw: psycopg.Connection, pid: int) -> None:

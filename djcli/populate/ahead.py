@@ -41,6 +41,13 @@ _MAX_OTHERS = 4
 
 _SAMPLE = 16
 
+_READING = frozenset(("select", "table", "values"))
+_HIDDEN = (
+    "SELECT EXISTS (SELECT FROM pg_proc WHERE lower(proname) = ANY(%(words)s::text[]) AND (provolatile = 'v' "
+    "OR (provolatile = 's' AND pronamespace <> 'pg_catalog'::regnamespace)))"
+)
+"""Asks whether there are functions of these names that answer anew each time, or may read tables."""
+
 Row = tuple[Any, ...]
 Slot = tuple[str, str]
 """A parameter of a statement and the key's attribute whose value it has."""
@@ -181,6 +188,7 @@ class ReadAhead:
         self.encoded: list[dict[str, object]] = []
         self._asked: dict[tuple[Statement, tuple[object, ...]], Asked] = {}
         self._constants: dict[object, list[Row]] = {}
+        self._opaque: dict[Node, bool] = {}
         self._arrays: dict[tuple[str, int, int], object] = {}
         self._encoders = [(name, _encoder(heading[name].type)) for name in heading.names]
 
@@ -198,6 +206,25 @@ class ReadAhead:
         self._constants.clear()
         for asked in self._asked.values():
             asked.forget_rows()
+
+    def is_opaque(self, node: Node, run: RunRows) -> bool:
+        """Whether the user's own SQL in a query may read what the query does not name, or never answers twice.
+
+        Parameters
+        ----------
+        node
+            The structure of the query.
+        run
+            Runs a statement of ours.
+        """
+        known = self._opaque.get(node)
+        if known is None:
+            words = node.stray_words
+            known = not words.isdisjoint(_READING)
+            if words and not known:
+                known = bool(run(_HIDDEN, {"words": array(sorted(words))})[0][0])
+            self._opaque[node] = known
+        return known
 
     def fetch(
         self,

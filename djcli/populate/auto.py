@@ -11,9 +11,10 @@ from djcli.errors import DataJointError
 from djcli.names import Tier
 from djcli.populate.bar import TextBar
 from djcli.populate.claims import MAX_CLAIMS
-from djcli.populate.engine import Options, populate
+from djcli.populate.engine import populate
 from djcli.populate.feed import Order
 from djcli.populate.keys import default_key_source, progress_of
+from djcli.populate.options import Options
 from djcli.populate.result import Key, Observer, PopulateResult, Silent, Timed
 from djcli.populate.steps import is_long
 from djcli.populate.upstream import Routes, Upstream

@@ -17,10 +17,11 @@ from psycopg import sql
 from djcli.algebra.relation import Node
 from djcli.algebra.restriction import AndList
 from djcli.database.failures import is_retriable, is_servers
-from djcli.definition.model import TableId, TableModel
+from djcli.database.gate import outlasts_itself
+from djcli.definition.model import TableModel
 from djcli.errors import DataJointError
 from djcli.populate.ahead import ReadAhead, Row
-from djcli.populate.gather import Gathered, merged
+from djcli.populate.gather import Gathered, Inserted, OwnTables, has_unjudged, merged
 from djcli.populate.interrupts import Interrupts
 from djcli.populate.metadata import JobMetadata
 from djcli.populate.outbox import Outbox, RetryBatchError
@@ -32,6 +33,9 @@ from djcli.tables.table import Table
 
 MAX_ROWS = 200_000
 """Rows that wait at most; more are sent before the end of the batch."""
+
+MAX_BYTES = 64 * 2**20
+"""Bytes of long values that wait at most."""
 
 _BEFORE_AHEAD = sql.SQL("SAVEPOINT djcli_ahead")
 _UNDO_AHEAD = sql.SQL("ROLLBACK TO SAVEPOINT djcli_ahead; RELEASE SAVEPOINT djcli_ahead")
@@ -45,7 +49,8 @@ Make = Callable[[Key, Mapping[str, object]], None]
 class KeyRefusedError(BaseException):
     """The database refused rows that waited, at a place in make where they were not inserted.
 
-    The key is made again alone, ungathered. No ``except Exception`` of a make may catch this.
+    The key is made again alone, ungathered. Rows of an earlier key may be at fault too: then that one is made
+    again first, and the running key in a later batch. No ``except Exception`` of a make may catch this.
     """
 
 
@@ -82,14 +87,19 @@ class Batch:
         self.keys = keys
         self.ahead = ahead
         self.outbox = Outbox(self.connection, table.id)
-        self.own_tables = _OwnTables(table)
+        self.own_tables = OwnTables(table)
         self.current = Gathered()
         self.place = 0
         self.place_of_make = os.getpid(), get_ident()
         self.direct = False
         self.gathers = True
         self.has_row = False
+        self.inserted = Inserted()
         self.depth = 0
+        self.is_last = False
+        self.is_broken = False
+        self.is_postponed = False
+        self.conflict: BaseException | None = None
         ahead.begin(keys)
 
     @property
@@ -110,19 +120,38 @@ class Batch:
             What make raised; nothing of the key is left then.
         """
         self.place, self.current, self.direct, self.gathers = place, Gathered(), False, True
-        self.has_row = False
+        self.has_row, self.inserted = False, Inserted()
         try:
             self.in_make(make, place)
-            if place not in self.refused:
+            self.check_conflict()
+            if not self.is_refused:
                 self.check_row_of_key()
                 self.end_key()
         except BaseException as error:
+            if self.is_broken:
+                raise
             self.undo(error)
-            if place not in self.refused:
+            if not self.is_refused:
                 raise
         else:
-            if place in self.refused:  # make has swallowed the refusal
+            if self.is_refused:  # make has swallowed the refusal
                 self.drop_key()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the running key is not to be kept, but made again."""
+        return self.is_postponed or self.place in self.refused
+
+    def check_conflict(self) -> None:
+        """Give the transaction up if it met with a conflict, even where make has caught the error.
+
+        Raises
+        ------
+        RetryBatchError
+            One transaction a key would not have met with it, or would be tried again.
+        """
+        if self.conflict is not None:
+            raise RetryBatchError(str(self.conflict)) from self.conflict
 
     def in_make(self, make: Make, place: int) -> None:
         """Call make; only there may an interrupt strike."""
@@ -145,11 +174,14 @@ class Batch:
         if is_servers(error):
             raise error
         try:
+            self.check_conflict()
             if is_retriable(error):
-                raise error
+                raise RetryBatchError(str(error)) from error
             if isinstance(error, Exception):
                 self.try_current()
             self.drop_key()
+        except RetryBatchError:
+            raise
         except DataJointError as failure:
             if is_retriable(failure):
                 raise RetryBatchError(str(failure)) from failure
@@ -166,12 +198,12 @@ class Batch:
         key = self.ahead.encoded[self.place]
         if self.current.has_key(self.table.id, key):
             return
-        if not self.direct or not self.raw_exists():
+        if not (self.direct or self.current.count) or not self.raw_exists():
             raise DataJointError(missing_row(self.table))
 
     def raw_exists(self) -> bool:
         """Ask the database whether the table has the running key."""
-        self.send_current()
+        self.settle()
         with self:
             return bool(self.table & AndList([self.keys[self.place]]))
 
@@ -207,9 +239,9 @@ class Batch:
         """Answer a query of make, from what was fetched ahead if possible."""
         if self.depth or not self.is_asked_here:
             return self.connection.rows(statement.text, {**parameters(values), **limits})
-        if not self.gathers or self.own_tables.are_read_by(node):
-            # Rows that wait may be among the answers, and what is seen inside a transaction of the user's may
-            # be rolled back: nothing of it is remembered.
+        if not self.gathers or self.own_tables.are_read_by(node) or self.ahead.is_opaque(node, self.run_own):
+            # Rows that wait may be among the answers, what is seen inside a transaction of the user's may be
+            # rolled back, and a volatile function answers anew each time: nothing of it is remembered.
             return self.run_as_written(statement.text, {**parameters(values), **limits})
         return self.ahead.fetch(
             node, statement, values, limits, self.place, self.run_as_written, self.run_guarded
@@ -239,23 +271,39 @@ class Batch:
             return None
         return rows  # the savepoint stays: it costs a round trip to release
 
+    def run_own(self, text: str, params: Mapping[str, object]) -> list[Row]:
+        """Run a query of ours that is sure to be answered."""
+        with self:
+            self.outbox.pause()
+            return self.connection.rows(text, params)
+
     def write(self, model: TableModel, names: tuple[str, ...], rows: list[tuple[object, ...]]) -> bool:
         """Gather rows of the computed table or its parts; False for rows of any other."""
         if not self.gathers or model.id not in self.own_tables or not self.is_asked_here:
             return False
+        if has_unjudged(model):
+            return False  # whose values may change yet, and be read in another way by COPY
+        if not self.inserted.are_new(model, names, rows):
+            return False  # make may catch the error
         if model.id == self.table.id:
             self.has_row = True
         elif not self.has_row:
             return False  # a part before its master is refused at once, as it is without a batch
         self.current.add(model, names, rows)
-        if self.outbox.rows + self.current.count > MAX_ROWS:
+        waiting = self.outbox
+        if waiting.rows + self.current.count > MAX_ROWS or waiting.weight + self.current.weight > MAX_BYTES:
             self.settle()
         return True
 
     def settle(self) -> None:
         """Send what waits, and put a savepoint before whatever the running key does next."""
         if not self.direct:
+            known = len(self.refused)
             self.flush()
+            if len(self.refused) > known:
+                # It may see or write what an earlier key has to, when that is made again.
+                self.is_postponed = True
+                raise KeyRefusedError
             self.own(sql.SQL("SAVEPOINT djcli_key"))
             self.direct = True
         self.send_current()
@@ -266,6 +314,19 @@ class Batch:
             self.settle()
             # Whatever it is, it may have written anywhere.
             self.ahead.forget_rows()
+
+    def before_users_sql(self, statement: str | None) -> None:
+        """Make way for the user's own SQL; what may last until the transaction ends makes this key the last."""
+        if not self.depth and self.is_asked_here:
+            self.before_statement()
+            if statement is None:
+                self.gathers = False  # we are not told what happens on the driver's connection
+            if statement is None or outlasts_itself(statement):
+                self.is_last = True
+
+    def after_conflict(self, error: BaseException) -> None:
+        """Note that the transaction met with another one, whoever catches the error."""
+        self.conflict = self.conflict or error
 
     def before_transaction(self) -> None:
         """Stop gathering until the key ends: what make writes inside it may be rolled back by itself."""
@@ -279,7 +340,9 @@ class Batch:
         self.depth += 1
         self.connection.guards = False
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # A second interrupt has struck in the middle of what we do: nobody knows what was sent.
+        self.is_broken = self.is_broken or (kind is not None and not issubclass(kind, Exception))
         self.depth -= 1
         self.held -= 1
         self.connection.guards = True
@@ -319,28 +382,6 @@ class Batch:
         """Send the rows of all finished keys; those that the database refuses are found and set aside."""
         with self:
             self.outbox.flush()
-
-
-class _OwnTables:
-    """The computed table and its parts: their rows wait, and reads of them cannot be fetched ahead."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-        self._tables: dict[TableId, bool] = {}
-        self._nodes: dict[Node, bool] = {}
-
-    def __contains__(self, table: TableId) -> bool:
-        known = self._tables.get(table)
-        if known is None:
-            known = self._tables[table] = table == self._table.id or self._table.has_part(table)
-        return known
-
-    def are_read_by(self, node: Node) -> bool:
-        """Whether a query reads any of them."""
-        known = self._nodes.get(node)
-        if known is None:
-            known = self._nodes[node] = any(table in self for table in node.tables)
-        return known
 
 
 def missing_row(table: Any) -> str:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import compress
-from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from djcli.algebra.restriction import AndList
 from djcli.database.connection import Connection
-from djcli.database.failures import is_retriable, is_servers
+from djcli.database.failures import is_retriable, is_servers, translate
 from djcli.errors import (
     DataJointError,
     InputsChangedError,
@@ -24,12 +23,13 @@ from djcli.errors import (
 from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch
 from djcli.populate.claims import MAX_CLAIMS, TooManyClaimsError, claim, lock_number, release
-from djcli.populate.feed import Feed, KeyStream, Order
+from djcli.populate.feed import Feed, KeyStream
 from djcli.populate.guard import Guard
 from djcli.populate.interrupts import Interrupts
 from djcli.populate.keys import Todo, todo
+from djcli.populate.options import Options
 from djcli.populate.outbox import RetryBatchError
-from djcli.populate.result import Key, Observer, PopulateResult, Silent, noted
+from djcli.populate.result import Key, PopulateResult, noted
 from djcli.populate.runner import Maker, Outcome, make_key
 from djcli.populate.steps import is_long, make_in_steps
 from djcli.sql.arrays import array
@@ -51,24 +51,6 @@ RECONNECT_SECONDS = 60.0
 
 BATCH_SECONDS = 0.25
 """How long a batch may take: slow makes commit one by one, quick ones together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to populate; the attributes are the parameters of `AutoPopulate.populate`.
-
-    `batch` is the number of keys that one transaction may hold; 1 runs each make as it is written.
-    """
-
-    order: Order = "original"
-
-    suppress_errors: bool = False
-    return_exception_objects: bool = False
-    max_calls: int | None = None
-    make_kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    observer: Observer = field(default_factory=Silent)
-    batch: int = MAX_CLAIMS
-    guard: str | None = None
 
 
 def populate(
@@ -171,6 +153,7 @@ class _Run:
         self.failed_keys: set[tuple[object, ...]] = set()
         self.ahead = ReadAhead(work.pending.heading)
         self.size = FIRST_BATCH
+        self.holds_claims = False
         self.most = min(options.batch, MAX_CLAIMS)
 
     def all_keys(self, feed: Feed) -> None:
@@ -216,12 +199,24 @@ class _Run:
             for key in keys:
                 self.one_key(key)
             return []
+        with Interrupts() as interrupts:
+            try:
+                return self.keys_to_claim(keys, interrupts)
+            finally:
+                if self.holds_claims and self.connection.is_connected:
+                    self.connection.close()  # a second interrupt was quicker: they end with the session
+                self.holds_claims = False
+
+    def keys_to_claim(self, keys: list[Key], interrupts: Interrupts) -> list[Key]:
+        """Claim keys and make those that are ours; returns those that there was no time for."""
         name = self.table.full_table_name
         numbers = [lock_number(name, key) for key in keys]
+        self.holds_claims = True
         try:
             claims = claim(self.connection, numbers)
         except TooManyClaimsError:
             release(self.connection, numbers)
+            self.holds_claims = False
             if len(keys) == 1:
                 raise
             self.size = self.most = len(keys) // 2
@@ -230,33 +225,43 @@ class _Run:
             if not is_ours:
                 self.options.observer.skipped(self.label, key)
         try:
-            return self.claimed_keys(list(compress(keys, claims)))
+            return self.claimed_keys(list(compress(keys, claims)), interrupts)
         finally:
+            interrupts.close()
             if self.connection.is_connected:
                 release(self.connection, list(compress(numbers, claims)))
+            self.holds_claims = False
 
-    def claimed_keys(self, keys: list[Key]) -> list[Key]:
+    def claimed_keys(self, keys: list[Key], interrupts: Interrupts) -> list[Key]:
         """Make claimed keys in one transaction, and again one by one where the transaction was at fault."""
         attempt = _Attempt(self, keys)
         try:
-            with Interrupts() as interrupts:
-                attempt.run(interrupts)
+            attempt.run(interrupts)
         except LostConnectionError:
             raise
         except (RetryBatchError, DataJointError) as error:
-            if not is_retriable(error):
-                raise
             if isinstance(error.__cause__, LostConnectionError):
                 raise error.__cause__ from error
+            # What is refused at the very end, as deferred constraints are, is some key's fault.
+            if is_servers(error) or not (is_retriable(error) or attempt.is_sent):
+                raise
+            if attempt.stop is not None:
+                raise attempt.stop from error
+            interrupts.open()
             for key in keys:
                 self.one_key(key)
             return []
-        self.adapt(attempt.seconds, len(keys))
-        return attempt.settle()
+        self.adapt(attempt, len(keys))
+        return attempt.settle(interrupts)
 
-    def adapt(self, seconds: float, keys: int) -> None:
-        """Let batches grow while they are quick, and shrink when they are slow."""
-        if seconds < BATCH_SECONDS / 2 and keys >= self.size:
+    def adapt(self, attempt: _Attempt, keys: int) -> None:
+        """Let batches grow while they are quick, and shrink when they are slow or cut short."""
+        batch, seconds = attempt.batch, attempt.seconds
+        if batch is not None and batch.is_last:
+            self.size = self.most = 1
+        elif batch is not None and batch.refused:
+            self.size = max(1, attempt.ran)
+        elif seconds < BATCH_SECONDS / 2 and keys >= self.size:
             self.size = min(self.size * GROWTH, self.most)
         elif seconds > BATCH_SECONDS and keys:
             self.size = max(1, min(self.size, int(keys * BATCH_SECONDS / seconds)))
@@ -316,6 +321,7 @@ class _Attempt:
         self.stop: BaseException | None = None
         self.ran = 0
         self.seconds = 0.0
+        self.is_sent = False
         self.batch: Batch | None = None
 
     def run(self, interrupts: Interrupts) -> None:
@@ -331,6 +337,7 @@ class _Attempt:
                 with connection.kept_by(f"make() of {owner.label}"):
                     self.run_makes(batch, started)
                 batch.flush()
+                self.is_sent = True
             finally:
                 batch.outbox.abandon()
                 instance.interceptor = connection.gate = None
@@ -354,7 +361,8 @@ class _Attempt:
     def run_makes(self, batch: Batch, started: float) -> None:
         owner = self.owner
         for place in range(len(self.todo)):
-            if place and time.monotonic() - started > BATCH_SECONDS:
+            is_over = batch.is_last or bool(batch.refused) or time.monotonic() - started > BATCH_SECONDS
+            if place and is_over:
                 return
             self.ran = place + 1
             try:
@@ -365,13 +373,22 @@ class _Attempt:
                 if is_servers(error):
                     raise
                 self.errors[place] = error
+                if isinstance(error, psycopg.Error):  # of the driver's connection, asked by make itself
+                    self.errors[place] = translate(error)
+                    self.errors[place].__cause__ = error
                 if not owner.options.suppress_errors:
                     return
-            except BaseException as error:  # noqa: BLE001 - an interrupt: the finished keys are kept
+            except BaseException as error:
+                if batch.is_broken:
+                    raise
+                # An interrupt of make itself: the finished keys are kept.
                 self.ran, self.stop = place, error
                 return
+            if batch.is_postponed:
+                self.ran = place
+                return
 
-    def settle(self) -> list[Key]:
+    def settle(self, interrupts: Interrupts) -> list[Key]:
         """Tell what became of the keys; returns those that were not run."""
         assert self.batch is not None
         owner = self.owner
@@ -387,7 +404,10 @@ class _Attempt:
         for place in places:
             key = self.todo[place]
             if place in self.batch.refused:
-                owner.one_key(key)  # its own try and except see what they would have seen
+                if self.stop is None:  # who wants to stop waits for no more makes
+                    interrupts.open()
+                    owner.one_key(key)  # its own try and except see what they would have seen
+                    interrupts.close()
                 continue
             owner.calls += 1
             if place in self.errors:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from operator import itemgetter
 
+from djcli.algebra.relation import Node
+from djcli.codecs.scalars import is_unjudged
 from djcli.definition.model import TableId, TableModel
 from djcli.populate.result import Key
+from djcli.tables.table import Table
+
+_LONG = frozenset(("json", "bytes", "codec", "native"))
 
 Row = tuple[object, ...]
 Group = tuple[TableModel, tuple[str, ...]]
@@ -15,9 +22,10 @@ Group = tuple[TableModel, tuple[str, ...]]
 class Gathered:
     """The rows that one key's make has inserted and that are not sent yet."""
 
-    __slots__ = ("count", "groups")
+    __slots__ = ("count", "groups", "weight")
 
     def __init__(self) -> None:
+        self.weight = 0
         self.groups: dict[Group, list[Row]] = {}
         self.count = 0
 
@@ -29,6 +37,8 @@ class Gathered:
         else:
             known.extend(rows)
         self.count += len(rows)
+        for place in _long_places(model, names):
+            self.weight += sum(len(row[place]) for row in rows if isinstance(row[place], (bytes, str)))  # pyright: ignore[reportArgumentType]
 
     def has_key(self, table: TableId, key: Key) -> bool:
         """Whether a row of the table waits whose key is this one, as encoded."""
@@ -40,6 +50,46 @@ class Gathered:
         return False
 
 
+class Inserted:
+    """The keys of the rows that one make has inserted: a row that comes twice is refused at once, not when sent."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self) -> None:
+        self._keys: dict[TableId, set[object]] = {}
+
+    def are_new(self, model: TableModel, names: tuple[str, ...], rows: list[Row]) -> bool:
+        """Note the keys of rows, and tell whether none has come before."""
+        key_of = _key_of(model, names)
+        if key_of is None:
+            return True
+        known = self._keys.setdefault(model.id, set())
+        before = len(known)
+        known.update(map(key_of, rows))
+        return len(known) == before + len(rows)
+
+
+@lru_cache(maxsize=1024)
+def _key_of(model: TableModel, names: tuple[str, ...]) -> Callable[[Row], object] | None:
+    """Return what takes the key out of a row; None where the row does not give all of it."""
+    key = model.primary_key
+    if not key or any(name not in names for name in key):
+        return None
+    return itemgetter(*(names.index(name) for name in key))
+
+
+@lru_cache(maxsize=1024)
+def _long_places(model: TableModel, names: tuple[str, ...]) -> tuple[int, ...]:
+    """Return which of the values may be so long that their bytes count."""
+    return tuple(place for place, name in enumerate(names) if model[name].type.name in _LONG)
+
+
+@lru_cache(maxsize=1024)
+def has_unjudged(model: TableModel) -> bool:
+    """Whether a table has attributes whose values are passed on as they are."""
+    return any(is_unjudged(attribute.type.name, attribute.type.column) for attribute in model)
+
+
 def merged(many: Iterable[Gathered], first: TableId) -> list[tuple[Group, list[Row]]]:
     """Put the rows of many keys together by table and attributes, the table `first` before its parts."""
     groups: dict[Group, list[Row]] = {}
@@ -47,3 +97,25 @@ def merged(many: Iterable[Gathered], first: TableId) -> list[tuple[Group, list[R
         for group, rows in gathered.groups.items():
             groups.setdefault(group, []).extend(rows)
     return sorted(groups.items(), key=lambda item: item[0][0].id != first)
+
+
+class OwnTables:
+    """The computed table and its parts: their rows wait, and reads of them cannot be fetched ahead."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._tables: dict[TableId, bool] = {}
+        self._nodes: dict[Node, bool] = {}
+
+    def __contains__(self, table: TableId) -> bool:
+        known = self._tables.get(table)
+        if known is None:
+            known = self._tables[table] = table == self._table.id or self._table.has_part(table)
+        return known
+
+    def are_read_by(self, node: Node) -> bool:
+        """Whether a query reads any of them."""
+        known = self._nodes.get(node)
+        if known is None:
+            known = self._nodes[node] = any(table in self for table in node.tables)
+        return known

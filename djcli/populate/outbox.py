@@ -51,6 +51,7 @@ class Outbox:
     def __init__(self, connection: Connection, table: TableId) -> None:
         self.refused: dict[int, BaseException] = {}
         self.rows = 0
+        self.weight = 0
         self._connection = connection
         self._table = table
         self._waiting: dict[int, Gathered] = {}  # all since the savepoint, sent or not
@@ -68,6 +69,7 @@ class Outbox:
         self._unsent.append(gathered)
         self._unsent_rows += gathered.count
         self.rows += gathered.count
+        self.weight += gathered.weight
         if self._unsent_rows >= PORTION or self._portions or self._flight is not None:
             self._go_on()
 
@@ -152,7 +154,7 @@ class Outbox:
             self._note(error)
         waiting, self._waiting = self._waiting, {}
         failed, self._failed = self._failed, False
-        self._unsent, self._unsent_rows, self.rows = [], 0, 0
+        self._unsent, self._unsent_rows, self.rows, self.weight = [], 0, 0, 0
         self._portions.clear()
         self._is_begun = self._is_paused = False
         if failed:

@@ -75,15 +75,15 @@ class _Claim:
 
     def take(self) -> bool:
         """Claim the key, again if the session is a new one; whether it is ours."""
-        if self._session is not self._connection.raw:
+        if self._session is not self._connection.reached():
             (self.is_held,) = claim(self._connection, [self._number])
-            self._session = self._connection.raw
+            self._session = self._connection.reached()
         return self.is_held
 
     def give_back(self) -> None:
         """Release the claim; a session that is gone has done so itself."""
         connection = self._connection
-        if self.is_held and connection.is_connected and connection.raw is self._session:
+        if self.is_held and connection.is_connected and connection.reached() is self._session:
             with suppress(LostConnectionError):
                 release(connection, [self._number])
 

@@ -30,8 +30,9 @@ from djcli.errors import DataJointError
 from djcli.forking import ORDERLY, forget_handlers_in_forks
 from djcli.log import logger
 from djcli.populate import workers
-from djcli.populate.engine import Options, populate
+from djcli.populate.engine import populate
 from djcli.populate.messages import Assignment, Report, Told
+from djcli.populate.options import Options
 from djcli.populate.result import Key, Violation
 from djcli.settings import DatabaseTarget, config
 from djcli.tables.instance import Instance, use_instance

@@ -313,7 +313,7 @@ def encode_dict(
     """Encode a row that has nothing wrong and nothing missing; None leaves it, and its errors, to `encode_blocks`."""
     names = tuple(row)
     plan = _plan(model, names)
-    if plan is None or None in row.values():
+    if plan is None or type(None) in map(type, row.values()):
         return None
     try:
         return names, tuple([encode(value) for encode, value in zip(plan, row.values(), strict=True)])

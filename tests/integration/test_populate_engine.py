@@ -1,7 +1,7 @@
 """The engine against one transaction a key: random makes give the same tables, errors and return values."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 import djcli as dj
+from djcli.populate import outbox
 from djcli.populate.result import Key
 from djcli.tables.instance import Instance
 
 Step = tuple[str, int]
 
 
-def make_schema(name: str, program: list[Step]) -> Any:
+def make_schema(name: str) -> Any:
     """Declare a pipeline whose computed table runs a program of steps in its make."""
     schema = dj.Schema(name)
 
@@ -70,7 +71,15 @@ def make_schema(name: str, program: list[Step]) -> Any:
             """
 
         def make(self, key: Key) -> None:
-            Making(self, key, (Subject, Session, Side)).run(program)
+            Making(self, key, (Subject, Session, Side, Later)).run()
+
+    @schema
+    class Later(dj.Manual):
+        definition = """
+        -> Result
+        ---
+        note : int32
+        """
 
     return schema
 
@@ -78,17 +87,19 @@ def make_schema(name: str, program: list[Step]) -> Any:
 class Making:
     """One make that runs a program, noting what it sees."""
 
+    program: ClassVar[list[Step]] = []
+
     def __init__(self, table: Any, key: Key, others: tuple[Any, ...]) -> None:
         self.table, self.key = table, key
-        self.subject, self.session, self.side = others
+        self.subject, self.session, self.side, self.later = others
         self.own = dict(key)
         self.number = key["session"]
         self.seen: list[object] = []
         self.inserted = False
         self.details = 0
 
-    def run(self, program: list[Step]) -> None:
-        for action, n in program:
+    def run(self) -> None:
+        for action, n in self.program:
             getattr(self, "do_" + action)(n)
         self.do_master(0)
 
@@ -198,6 +209,104 @@ class Making:
         except KeyError:
             self.seen.append(len(self.side & {"side": 5000 + self.number}))
 
+    def do_average(self, n: int) -> None:
+        sums = dj.U().aggr(self.session.Trial & self.key & f"trial >= {n % 2}", n="count(*)", top="max(time)")
+        self.seen.append(sums.to_dicts())
+
+    def do_several(self, _: int) -> None:
+        weight, note = (self.subject * self.session & self.key).fetch1("weight", "note")
+        key, extra = (self.session & self.own).fetch1("KEY", "extra")
+        self.seen.append((weight, note, key, extra))
+
+    def do_ordered(self, n: int) -> None:
+        trials = self.session.Trial & self.key
+        self.seen.append(trials.to_arrays("trial", order_by="time DESC", limit=n).tolist())
+        self.seen.append((trials.head(1), trials.tail(1), (trials & dj.Top(n, "time DESC")).keys()))
+
+    def do_other_restrictions(self, n: int) -> None:
+        self.seen.append(len(self.session - self.key))
+        self.seen.append(len(self.session & (self.session.Trial & self.key)))
+        self.seen.append(len(self.session & [self.key, {"session": n}]))
+        self.seen.append(len(self.session & {"session": [self.number, n]} & dj.Not({"note": f"n{n}"})))
+        self.seen.append(bool(self.session & {"session": float(self.number), "note": f"n{self.number}"}))
+
+    def do_volatile(self, _: int) -> None:
+        drawn = [(self.session & self.key).proj(r="random()").fetch1("r") for _ in range(2)]
+        self.seen.append(drawn[0] == drawn[1])
+
+    def do_hidden_own(self, _: int) -> None:
+        self.seen.append(len(self.session & "session IN (SELECT session FROM engine.__result__detail)"))
+
+    def do_sibling_rows(self, _: int) -> None:
+        self.seen.append(len(self.side & f"count > {self.number}"))
+        self.seen.append(len(self.table & f"session < {self.number}"))
+
+    def do_insert_expression(self, n: int) -> None:
+        self.do_master(0)
+        rows = (self.session * self.side & self.own & f"side < {n}").proj(
+            detail=f"side + {500 + self.details}"
+        )
+        self.table.Detail.insert(
+            (dj.U("subject", "session", "detail") & rows).proj(value="0.5"), skip_duplicates=True
+        )
+
+    def do_update(self, n: int) -> None:
+        self.side.update1({"side": n % 4, "count": self.number}) if len(self.side & {"side": n % 4}) else None
+
+    def do_update_own(self, n: int) -> None:
+        self.do_master(0)
+        self.table.update1({**self.own, "seen": f"updated {n}"})
+
+    def do_replace(self, n: int) -> None:
+        self.do_master(0)
+        self.table.insert1({**self.own, "seen": f"replaced {n}"}, replace=True)
+        self.side.insert1({"side": n, "count": 10 * self.number}, replace=True)
+
+    def do_delete(self, n: int) -> None:
+        (self.side & {"side": n}).delete(prompt=False)
+
+    def do_delete_own(self, n: int) -> None:
+        if self.inserted and self.number % 3 == n % 3:
+            (self.table & self.own).delete(prompt=False)
+            self.inserted, self.details = False, 0
+
+    def do_dependent(self, n: int) -> None:
+        self.do_master(0)
+        self.later.insert1({**self.own, "note": n}, skip_duplicates=True)
+
+    def do_unfit(self, n: int) -> None:
+        self.do_master(0)
+        try:
+            self.table.Detail.insert1({**self.own, "detail": ["x", 1.5, 2**40, None, 7][n], "value": "no"})
+        except dj.DataJointError as error:
+            self.seen.append(str(error))
+
+    def do_no_parent(self, n: int) -> None:
+        try:
+            self.later.insert1({**self.own, "session": 999, "note": n})
+        except dj.errors.IntegrityError as error:
+            self.seen.append(type(error).__name__)
+
+    def do_half_iterated(self, _: int) -> None:
+        self.seen.append(next(iter(self.session & self.own)))
+
+    def do_kept_key(self, n: int) -> None:
+        self.key["session"] = n
+        self.seen.append((self.session & self.key).to_arrays("note").tolist())
+        self.key.update(self.own)
+
+    def do_setting(self, n: int) -> None:
+        self.seen.append(dj.conn().query("SELECT nullif(current_setting('my.n', true), '')"))
+        dj.conn().query("SELECT set_config('my.n', %s, true)", (str(n),))
+
+    def do_temporary(self, n: int) -> None:
+        dj.conn().query(f"CREATE TEMP TABLE t{len(self.seen)}_{n} ON COMMIT DROP AS SELECT 1 AS one")
+        self.seen.append("temporary")
+
+    def do_exit(self, n: int) -> None:
+        if self.number % 9 == 3 + n:
+            raise StopIteration(n)
+
     def do_mutate(self, _: int) -> None:
         self.key["session"] = self.own["session"]
         self.key.setdefault("unknown", 1)
@@ -226,48 +335,59 @@ def contents(schema: Any) -> dict[str, Any]:
     return {table.class_label: table().to_dicts(order_by="KEY") for table in schema.tables}
 
 
-def outcome(instance: Instance, program: list[Step], batch: int, sessions: int = 14) -> Any:
-    instance.connection.execute(sql.SQL("DROP SCHEMA IF EXISTS engine CASCADE"))
-    instance.forget()
-    instance.classes.clear()
-    schema = make_schema("engine", program)
-    for table in schema.tables:
-        len(table())  # declares it
+def outcome(
+    instance: Instance, program: list[Step], batch: int, sessions: int = 14, portion: int = 2_000
+) -> Any:
+    schema = instance.__dict__.get("engine_schema")
+    if schema is None:
+        schema = instance.__dict__["engine_schema"] = make_schema("engine")
+        for table in schema.tables:
+            len(table())  # declares it
+    Making.program = program
+    instance.connection.execute(
+        sql.SQL("TRUNCATE {} CASCADE").format(
+            sql.SQL(", ").join(sql.Identifier(*t().id) for t in schema.tables)
+        )
+    )
     fill(schema, sessions)
     result: Any = schema.tables[4]
-    found = result.populate(suppress_errors=True, batch=batch)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outbox, "PORTION", portion)
+        found = result.populate(suppress_errors=True, batch=batch)
     errors = [(key, text.partition(" (")[0]) for key, text in found["error_list"]]
     return found["success_count"], sorted(errors, key=str), contents(schema)
 
 
-@given(program=st.lists(STEPS, max_size=6))
-@settings(
-    max_examples=12,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+WAYS = st.fixed_dictionaries(
+    {
+        "batch": st.one_of(st.just(1_000), st.integers(2, 9)),
+        "portion": st.one_of(st.just(2_000), st.integers(1, 10)),
+    }
 )
-def test_random_makes_give_what_one_transaction_a_key_gives(instance: Instance, program: list[Step]) -> None:
-    assert outcome(instance, program, batch=1_000) == outcome(instance, program, batch=1)
 
 
-def test_random_makes_many(instance: Instance, soak: Callable[[int, int], int]) -> None:
-    @given(program=st.lists(STEPS, max_size=8))
-    @settings(max_examples=soak(3, 400), deadline=None, suppress_health_check=list(HealthCheck))
-    def check(program: list[Step]) -> None:
-        assert outcome(instance, program, batch=1_000) == outcome(instance, program, batch=1)
+def test_random_makes_give_what_one_transaction_a_key_gives(
+    instance: Instance, soak: Callable[[int, int], int]
+) -> None:
+    @given(program=st.lists(STEPS, max_size=soak(6, 9)), way=WAYS, sessions=st.integers(2, soak(14, 80)))
+    @settings(max_examples=soak(12, 400), deadline=None, suppress_health_check=list(HealthCheck))
+    def check(program: list[Step], way: dict[str, int], sessions: int) -> None:
+        assert outcome(instance, program, sessions=sessions, **way) == outcome(instance, program, 1, sessions)
 
     check()
 
 
-@pytest.mark.parametrize("step", ACTIONS)
-def test_each_step_by_itself(instance: Instance, step: str) -> None:
-    program = [("trials", 0), (step, 2), ("master", 0), (step, 1)]
-    assert outcome(instance, program, batch=1_000) == outcome(instance, program, batch=1)
+def test_each_step_by_itself(instance: Instance) -> None:
+    for step in ACTIONS:
+        program = [("trials", 0), (step, 2), ("master", 0), (step, 1)]
+        alone = outcome(instance, program, 1)
+        assert outcome(instance, program, 1_000) == alone, step
+        assert outcome(instance, program, 1_000, portion=3) == alone, step
 
 
 def test_a_batch_takes_few_statements(instance: Instance, statements: list[str]) -> None:
     outcome(instance, [("parent", 0), ("trials", 0), ("detail", 2)], batch=1_000, sessions=200)
-    schema = make_schema("engine", [("parent", 0), ("trials", 0), ("detail", 2)])
+    schema = instance.__dict__["engine_schema"]
     (schema.tables[4] & True).delete(prompt=False)
     statements.clear()
     assert schema.tables[4].populate(batch=1_000)["success_count"] == 200
