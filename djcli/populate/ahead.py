@@ -24,7 +24,8 @@ from djcli.algebra import conditions as c
 from djcli.algebra import nodes as n
 from djcli.algebra.heading import Heading
 from djcli.algebra.relation import Node
-from djcli.codecs.scalars import NO_MATCH, comparison_value
+from djcli.codecs.plain import UnfitValueError
+from djcli.codecs.scalars import NO_MATCH, encoder
 from djcli.definition.types import AttributeType
 from djcli.populate.result import Key
 from djcli.sql.arrays import array
@@ -347,10 +348,15 @@ def _encoder(kind: AttributeType) -> Callable[[object], object]:
     if not kind.column or kind.codec is not None:
         return lambda _: NO_MATCH
 
+    encode_one = encoder(kind.name, kind.column, kind.args, kind.labels)
+
     def encode(value: object) -> object:
         if value is None:
             return NO_MATCH
-        return comparison_value(kind.name, kind.column, kind.args, kind.labels, value)
+        try:
+            return encode_one(value)
+        except UnfitValueError:
+            return NO_MATCH
 
     return encode
 

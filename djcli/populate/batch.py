@@ -21,7 +21,7 @@ from djcli.database.gate import outlasts_itself
 from djcli.definition.model import TableModel
 from djcli.errors import DataJointError
 from djcli.populate.ahead import ReadAhead, Row
-from djcli.populate.gather import Gathered, Inserted, OwnTables, has_unjudged, merged
+from djcli.populate.gather import Gathered, Inserted, OwnTables, merged, shape_of
 from djcli.populate.interrupts import Interrupts
 from djcli.populate.metadata import JobMetadata
 from djcli.populate.outbox import Outbox, RetryBatchError
@@ -195,8 +195,7 @@ class Batch:
 
     def check_row_of_key(self) -> None:
         """Refuse a make that inserted no row for its key."""
-        key = self.ahead.encoded[self.place]
-        if self.current.has_key(self.table.id, key):
+        if self.has_row and not self.direct:  # gathered, and it was seen to be of this key
             return
         if not (self.direct or self.current.count) or not self.raw_exists():
             raise DataJointError(missing_row(self.table))
@@ -281,15 +280,16 @@ class Batch:
         """Gather rows of the computed table or its parts; False for rows of any other."""
         if not self.gathers or model.id not in self.own_tables or not self.is_asked_here:
             return False
-        if has_unjudged(model):
+        shape = shape_of(model, names)
+        if shape.is_unjudged:
             return False  # whose values may change yet, and be read in another way by COPY
-        if not self.inserted.are_new(model, names, rows):
+        if not self.inserted.are_new(shape, rows):
             return False  # make may catch the error
         if model.id == self.table.id:
             self.has_row = True
         elif not self.has_row:
             return False  # a part before its master is refused at once, as it is without a batch
-        self.current.add(model, names, rows)
+        self.current.add(shape, rows)
         waiting = self.outbox
         if waiting.rows + self.current.count > MAX_ROWS or waiting.weight + self.current.weight > MAX_BYTES:
             self.settle()
@@ -368,8 +368,8 @@ class Batch:
         gathered, self.current = self.current, Gathered()
         try:
             with self:
-                for (model, names), rows in merged([gathered], self.table.id):
-                    send_rows(self.connection, model, names, rows, OnDuplicate.REFUSE)
+                for shape, rows in merged([gathered], self.table.id):
+                    send_rows(self.connection, shape.model, shape.names, rows, OnDuplicate.REFUSE)
         except DataJointError as error:
             if is_retriable(error) or is_servers(error):
                 raise

@@ -3,20 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 
 from djcli.algebra.relation import Node
 from djcli.codecs.scalars import is_unjudged
 from djcli.definition.model import TableId, TableModel
-from djcli.populate.result import Key
 from djcli.tables.table import Table
 
 _LONG = frozenset(("json", "bytes", "codec", "native"))
 
 Row = tuple[object, ...]
-Group = tuple[TableModel, tuple[str, ...]]
-"""A table and the attributes that rows give."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Shape:
+    """What rows of a table that give the same attributes have in common; one object for each such pair.
+
+    Attributes
+    ----------
+    model, names
+        The table, and the attributes in order.
+    key_of
+        Takes the primary key out of a row; None where the row does not give all of it.
+    long_places
+        Which of the values may be so long that their bytes count.
+    is_unjudged
+        Whether the table has attributes whose values are passed on as they are.
+    """
+
+    model: TableModel
+    names: tuple[str, ...]
+    key_of: Callable[[Row], object] | None
+    long_places: tuple[int, ...]
+    is_unjudged: bool
+
+
+@lru_cache(maxsize=1024)
+def shape_of(model: TableModel, names: tuple[str, ...]) -> Shape:
+    """Return the shape of rows of a table that give the named attributes."""
+    key = model.primary_key
+    key_of = itemgetter(*(names.index(name) for name in key)) if key and set(key) <= set(names) else None
+    long_places = tuple(place for place, name in enumerate(names) if model[name].type.name in _LONG)
+    is_raw = any(is_unjudged(attribute.type.name, attribute.type.column) for attribute in model)
+    return Shape(model, names, key_of, long_places, is_raw)
 
 
 class Gathered:
@@ -26,28 +57,19 @@ class Gathered:
 
     def __init__(self) -> None:
         self.weight = 0
-        self.groups: dict[Group, list[Row]] = {}
+        self.groups: dict[Shape, list[Row]] = {}
         self.count = 0
 
-    def add(self, model: TableModel, names: tuple[str, ...], rows: list[Row]) -> None:
-        """Keep encoded rows that give the named attributes."""
-        known = self.groups.get((model, names))
+    def add(self, shape: Shape, rows: list[Row]) -> None:
+        """Keep encoded rows."""
+        known = self.groups.get(shape)
         if known is None:
-            self.groups[model, names] = rows
+            self.groups[shape] = rows
         else:
             known.extend(rows)
         self.count += len(rows)
-        for place in _long_places(model, names):
+        for place in shape.long_places:
             self.weight += sum(len(row[place]) for row in rows if isinstance(row[place], (bytes, str)))  # pyright: ignore[reportArgumentType]
-
-    def has_key(self, table: TableId, key: Key) -> bool:
-        """Whether a row of the table waits whose key is this one, as encoded."""
-        for (model, names), rows in self.groups.items():
-            if model.id == table and all(name in names for name in key):
-                wanted = [(names.index(name), value) for name, value in key.items()]
-                if any(all(row[place] == value for place, value in wanted) for row in rows):
-                    return True
-        return False
 
 
 class Inserted:
@@ -58,45 +80,29 @@ class Inserted:
     def __init__(self) -> None:
         self._keys: dict[TableId, set[object]] = {}
 
-    def are_new(self, model: TableModel, names: tuple[str, ...], rows: list[Row]) -> bool:
+    def are_new(self, shape: Shape, rows: list[Row]) -> bool:
         """Note the keys of rows, and tell whether none has come before."""
-        key_of = _key_of(model, names)
-        if key_of is None:
+        if shape.key_of is None:
             return True
-        known = self._keys.setdefault(model.id, set())
+        known = self._keys.get(shape.model.id)
+        if known is None:
+            known = self._keys[shape.model.id] = set()
         before = len(known)
-        known.update(map(key_of, rows))
+        known.update(map(shape.key_of, rows))
         return len(known) == before + len(rows)
 
 
-@lru_cache(maxsize=1024)
-def _key_of(model: TableModel, names: tuple[str, ...]) -> Callable[[Row], object] | None:
-    """Return what takes the key out of a row; None where the row does not give all of it."""
-    key = model.primary_key
-    if not key or any(name not in names for name in key):
-        return None
-    return itemgetter(*(names.index(name) for name in key))
-
-
-@lru_cache(maxsize=1024)
-def _long_places(model: TableModel, names: tuple[str, ...]) -> tuple[int, ...]:
-    """Return which of the values may be so long that their bytes count."""
-    return tuple(place for place, name in enumerate(names) if model[name].type.name in _LONG)
-
-
-@lru_cache(maxsize=1024)
-def has_unjudged(model: TableModel) -> bool:
-    """Whether a table has attributes whose values are passed on as they are."""
-    return any(is_unjudged(attribute.type.name, attribute.type.column) for attribute in model)
-
-
-def merged(many: Iterable[Gathered], first: TableId) -> list[tuple[Group, list[Row]]]:
+def merged(many: Iterable[Gathered], first: TableId) -> list[tuple[Shape, list[Row]]]:
     """Put the rows of many keys together by table and attributes, the table `first` before its parts."""
-    groups: dict[Group, list[Row]] = {}
+    groups: dict[Shape, list[Row]] = {}
     for gathered in many:
-        for group, rows in gathered.groups.items():
-            groups.setdefault(group, []).extend(rows)
-    return sorted(groups.items(), key=lambda item: item[0][0].id != first)
+        for shape, rows in gathered.groups.items():
+            known = groups.get(shape)
+            if known is None:
+                groups[shape] = list(rows)
+            else:
+                known.extend(rows)
+    return sorted(groups.items(), key=lambda item: item[0].model.id != first)
 
 
 class OwnTables:

@@ -15,7 +15,7 @@ from typing import Any, cast
 from djcli.definition.model import TableModel
 from djcli.definition.resolve import JOB_METADATA
 from djcli.errors import MissingTableError
-from djcli.populate.gather import Gathered, Row
+from djcli.populate.gather import Gathered, Row, shape_of
 from djcli.settings import config
 from djcli.sql.insert import update_row
 
@@ -58,9 +58,9 @@ class JobMetadata:
     def add_to(self, gathered: Gathered) -> None:
         """Add the columns to a key's rows that wait."""
         values = self._values()
-        for group in [group for group in gathered.groups if group[0].id == self._table]:
-            rows: list[Row] = [(*row, *values) for row in gathered.groups.pop(group)]
-            gathered.groups[self._model, (*group[1], *_NAMES)] = rows
+        for shape in [shape for shape in gathered.groups if shape.model.id == self._table]:
+            rows: list[Row] = [(*row, *values) for row in gathered.groups.pop(shape)]
+            gathered.groups[shape_of(self._model, (*shape.names, *_NAMES))] = rows
 
     def update(self, connection: Any, encoded: Mapping[str, object]) -> None:
         """Fill the columns of rows that are in the database.

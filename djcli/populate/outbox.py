@@ -12,13 +12,16 @@ from djcli.database.copying import BackgroundCopy
 from djcli.database.failures import is_retriable, is_servers
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError
-from djcli.populate.gather import Gathered, Group, Row, merged
+from djcli.populate.gather import Gathered, Row, Shape, merged
 from djcli.sql.insert import OnDuplicate
 from djcli.sql.insert import copy_rows as copy_statement
 from djcli.tables.insert import send_rows
 
 PORTION = 2_000
 """Rows that are worth a statement of their own before the batch ends."""
+
+KEYS = 250
+"""Keys whose rows are, however few."""
 
 # Foreign-key checks on small or unanalysed tables otherwise plan badly, and keep that plan.
 _BEGIN = sql.SQL("SET LOCAL enable_seqscan = off; SAVEPOINT djcli_flush")
@@ -57,7 +60,7 @@ class Outbox:
         self._waiting: dict[int, Gathered] = {}  # all since the savepoint, sent or not
         self._unsent: list[Gathered] = []
         self._unsent_rows = 0
-        self._portions: deque[tuple[Group, list[Row]]] = deque()
+        self._portions: deque[tuple[Shape, list[Row]]] = deque()
         self._flight: BackgroundCopy | None = None
         self._failed = False
         self._is_begun = False
@@ -70,8 +73,12 @@ class Outbox:
         self._unsent_rows += gathered.count
         self.rows += gathered.count
         self.weight += gathered.weight
-        if self._unsent_rows >= PORTION or self._portions or self._flight is not None:
+        if self._is_worth_it or self._portions or self._flight is not None:
             self._go_on()
+
+    @property
+    def _is_worth_it(self) -> bool:
+        return self._unsent_rows >= PORTION or len(self._unsent) >= KEYS
 
     def _go_on(self) -> None:
         """Start to send the next portion, if the server is ready for it."""
@@ -82,7 +89,7 @@ class Outbox:
                 return
             self._land()
             if not self._portions:
-                if self._unsent_rows < PORTION:
+                if not self._is_worth_it:
                     return
                 self._cut()
             self._launch()
@@ -109,11 +116,11 @@ class Outbox:
         elif self._is_paused:
             self._connection.execute(_RESUME)
         self._is_paused = False
-        (model, names), rows = self._portions.popleft()
-        if names:
-            self._flight = self._connection.begin_copy(copy_statement(model, names), rows)
+        shape, rows = self._portions.popleft()
+        if shape.names:
+            self._flight = self._connection.begin_copy(copy_statement(shape.model, shape.names), rows)
         else:
-            send_rows(self._connection, model, names, rows, OnDuplicate.REFUSE)
+            send_rows(self._connection, shape.model, (), rows, OnDuplicate.REFUSE)
 
     def _land(self) -> None:
         """Wait for the portion that is on its way."""
@@ -169,8 +176,8 @@ class Outbox:
         for part in (some[:half], some[half:]) if half else (some,):
             self._connection.execute(_BEGIN)
             try:
-                for (model, names), rows in merged([gathered for _, gathered in part], self._table):
-                    send_rows(self._connection, model, names, rows, OnDuplicate.REFUSE)
+                for shape, rows in merged([gathered for _, gathered in part], self._table):
+                    send_rows(self._connection, shape.model, shape.names, rows, OnDuplicate.REFUSE)
             except DataJointError as error:
                 self._note(error)
                 self._failed = False

@@ -313,12 +313,17 @@ def encode_dict(
     """Encode a row that has nothing wrong and nothing missing; None leaves it, and its errors, to `encode_blocks`."""
     names = tuple(row)
     plan = _plan(model, names)
-    if plan is None or type(None) in map(type, row.values()):
+    if plan is None:
         return None
+    values: list[object] = []
     try:
-        return names, tuple([encode(value) for encode, value in zip(plan, row.values(), strict=True)])
+        for encode, value in zip(plan, row.values(), strict=True):
+            if value is None:
+                return None
+            values.append(encode(value))
     except (ValueError, TypeError, DataJointError):
         return None
+    return names, tuple(values)
 
 
 def encode_dicts(

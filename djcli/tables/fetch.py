@@ -53,6 +53,9 @@ ALL = Page()
 """All rows, in whatever order they come."""
 
 
+_TWO: dict[str, object] = {"limit": 2, "offset": 0}
+
+
 class Query:
     """An expression bound to its database: what can be asked of it."""
 
@@ -106,9 +109,13 @@ class Query:
         statement, extra = self.statement(names, page)
         with _NoCollection():
             rows = decode(statement, self._run(statement, extra))
-        if page.squeeze:
-            rows = [tuple(v.squeeze() if hasattr(v, "squeeze") else v for v in row) for row in rows]
-        return rows
+        return squeezed(rows) if page.squeeze else rows
+
+    def two(self, names: tuple[str, ...], *, squeeze: bool = False) -> list[Row]:
+        """Fetch two rows of the named attributes, or fewer: enough to know whether there is one."""
+        statement = compile_select(self.node, names, handed_on(self.node), limited=True)
+        rows = decode(statement, self._run(statement, _TWO))
+        return squeezed(rows) if squeeze else rows
 
     def copy(self, take: Callable[[Rows], None], page: Page = ALL) -> bool:
         """Fetch rows by binary COPY, all attributes; False if that cannot be, and nothing was fetched.
@@ -148,6 +155,11 @@ class Query:
     def exists(self) -> bool:
         """Whether there is any row."""
         return bool(self._run(compile_exists(self.node))[0][0])
+
+
+def squeezed(rows: list[Row]) -> list[Row]:
+    """Remove dimensions of length one from arrays that are values."""
+    return [tuple(v.squeeze() if hasattr(v, "squeeze") else v for v in row) for row in rows]
 
 
 class _NoCollection:

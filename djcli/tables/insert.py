@@ -136,6 +136,24 @@ def _hand_over(instance: Instance, model: TableModel, given: object, on_duplicat
     return taker.write(model, *many)
 
 
+def hand_over_one(instance: Instance, model: TableModel, row: object) -> bool:
+    """Hand one row of the table that is made, or of a part of it, to a running populate; False for anything else.
+
+    It is what `insert` comes to, without a look at what does not matter then.
+    """
+    taker, made = instance.interceptor, making.get()
+    if taker is None or made is None or type(row) is not dict or instance.connection.witnesses:
+        return False
+    if made.table is not model and not model.id.is_part_of(made.table.id):
+        return False
+    encoded = encode_dict(model, cast("dict[str, object]", row))
+    if encoded is None:
+        return False
+    rows = [encoded[1]]
+    made.check_rows(model, encoded[0], rows)
+    return taker.write(model, encoded[0], rows)
+
+
 def _is_at_hand(rows: object) -> bool:
     """Whether reading rows runs no code of the user's."""
     return isinstance(rows, (list, tuple, Path, RowFile)) or hasattr(rows, "shape")

@@ -69,6 +69,10 @@ class Making:
                 if row[place] != wanted:
                     self._check(model, own, row[place], name)
 
+    def takes(self, model: TableModel) -> bool:
+        """Whether rows of a table may be inserted by the make that runs."""
+        return model is self.table or model.id == self.table.id
+
     def check_block(self, model: TableModel, block: Block) -> None:
         """Refuse rows of another key; see `check_rows`."""
         for place, own, name in key_places(model, self.table.id, block.names, self.names):

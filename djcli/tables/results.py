@@ -139,11 +139,12 @@ class Results:
         DataJointError
             If there is no row, or more than one.
         """
-        wanted = tuple(name for name in attrs if name != "KEY")
-        self.heading.check(wanted)
-        keyed = self.heading.primary_key if "KEY" in attrs else ()
-        names = tuple(dict.fromkeys((*wanted, *keyed))) if attrs else self.heading.names
-        rows = self.query.rows(names, Page(limit=2, squeeze=squeeze))
+        heading = self.heading
+        keyed = heading.primary_key if "KEY" in attrs else ()
+        wanted = tuple([name for name in attrs if name != "KEY"]) if keyed else attrs
+        heading.check(wanted)
+        names = tuple(dict.fromkeys((*wanted, *keyed))) if attrs else heading.names
+        rows = self.query.two(names, squeeze=squeeze)
         if len(rows) != 1:
             found = "no row" if not rows else "more than one"
             raise DataJointError(f"fetch1 needs exactly one row, but there is {found} in {self.described()}")

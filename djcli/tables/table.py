@@ -22,7 +22,7 @@ from djcli.tables import drop as dropping
 from djcli.tables.binding import either
 from djcli.tables.declare import declare, ensure
 from djcli.tables.defined import DefinedTable
-from djcli.tables.insert import insert
+from djcli.tables.insert import hand_over_one, insert
 from djcli.tables.instance import Instance
 from djcli.tables.making import making
 from djcli.tables.relatives import graph_of, neighbours
@@ -160,7 +160,8 @@ class Table(DefinedTable):
     @either
     def insert1(self, row: object, **options: Any) -> None:
         """Insert one row; the options are those of `insert`."""
-        self.insert((row,), **options)
+        if options or not hand_over_one(self.instance, self.model, row):
+            self.insert((row,), **options)
 
     @either
     def insert_dataframe(self, df: Any, index_as_pk: bool | None = None, **options: Any) -> None:
@@ -257,7 +258,7 @@ class Table(DefinedTable):
 
     def _is_being_made(self) -> bool:
         made = making.get()
-        return made is not None and made.table.id == self.id
+        return made is not None and made.takes(self.model)
 
     # ---- relatives ----------------------------------------------------------------------------------
 
