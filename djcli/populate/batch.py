@@ -21,7 +21,7 @@ from djcli.database.gate import outlasts_itself
 from djcli.definition.model import TableModel
 from djcli.errors import DataJointError
 from djcli.populate.ahead import ReadAhead, Row
-from djcli.populate.gather import Gathered, Inserted, OwnTables, has_unjudged, merged
+from djcli.populate.gather import Gathered, Inserted, OwnTables, merged, way_of
 from djcli.populate.interrupts import Interrupts
 from djcli.populate.metadata import JobMetadata
 from djcli.populate.outbox import Outbox, RetryBatchError
@@ -281,15 +281,16 @@ class Batch:
         """Gather rows of the computed table or its parts; False for rows of any other."""
         if not self.gathers or model.id not in self.own_tables or not self.is_asked_here:
             return False
-        if has_unjudged(model):
-            return False  # whose values may change yet, and be read in another way by COPY
-        if not self.inserted.are_new(model, names, rows):
+        way = way_of(model, names)
+        if way is None:
+            return False
+        if not self.inserted.are_new(model.id, way, rows):
             return False  # make may catch the error
         if model.id == self.table.id:
             self.has_row = True
         elif not self.has_row:
             return False  # a part before its master is refused at once, as it is without a batch
-        self.current.add(model, names, rows)
+        self.current.add(model, names, rows, way.long)
         waiting = self.outbox
         if waiting.rows + self.current.count > MAX_ROWS or waiting.weight + self.current.weight > MAX_BYTES:
             self.settle()

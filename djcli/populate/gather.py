@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from operator import itemgetter
+from typing import NamedTuple
 
 from djcli.algebra.relation import Node
 from djcli.codecs.scalars import is_unjudged
@@ -29,15 +30,17 @@ class Gathered:
         self.groups: dict[Group, list[Row]] = {}
         self.count = 0
 
-    def add(self, model: TableModel, names: tuple[str, ...], rows: list[Row]) -> None:
-        """Keep encoded rows that give the named attributes."""
+    def add(
+        self, model: TableModel, names: tuple[str, ...], rows: list[Row], long: tuple[int, ...] = ()
+    ) -> None:
+        """Keep encoded rows that give the named attributes, some of whose values may be long."""
         known = self.groups.get((model, names))
         if known is None:
             self.groups[model, names] = rows
         else:
             known.extend(rows)
         self.count += len(rows)
-        for place in _long_places(model, names):
+        for place in long:
             self.weight += sum(len(row[place]) for row in rows if isinstance(row[place], (bytes, str)))  # pyright: ignore[reportArgumentType]
 
     def has_key(self, table: TableId, key: Key) -> bool:
@@ -58,36 +61,43 @@ class Inserted:
     def __init__(self) -> None:
         self._keys: dict[TableId, set[object]] = {}
 
-    def are_new(self, model: TableModel, names: tuple[str, ...], rows: list[Row]) -> bool:
+    def are_new(self, table: TableId, way: Way, rows: list[Row]) -> bool:
         """Note the keys of rows, and tell whether none has come before."""
-        key_of = _key_of(model, names)
+        key_of = way.key_of
         if key_of is None:
             return True
-        known = self._keys.setdefault(model.id, set())
+        known = self._keys.setdefault(table, set())
         before = len(known)
         known.update(map(key_of, rows))
         return len(known) == before + len(rows)
 
 
+class Way(NamedTuple):
+    """How rows of a table that give certain attributes are gathered.
+
+    Attributes
+    ----------
+    key_of
+        Takes the key out of a row; None where the row does not give all of it.
+    long
+        The places of values that may be so long that their bytes count.
+    """
+
+    key_of: Callable[[Row], object] | None
+    long: tuple[int, ...]
+
+
 @lru_cache(maxsize=1024)
-def _key_of(model: TableModel, names: tuple[str, ...]) -> Callable[[Row], object] | None:
-    """Return what takes the key out of a row; None where the row does not give all of it."""
-    key = model.primary_key
-    if not key or any(name not in names for name in key):
+def way_of(model: TableModel, names: tuple[str, ...]) -> Way | None:
+    """Return how rows are gathered; None for a table whose values may change yet, or be read otherwise by COPY."""
+    if any(is_unjudged(attribute.type.name, attribute.type.column) for attribute in model):
         return None
-    return itemgetter(*(names.index(name) for name in key))
-
-
-@lru_cache(maxsize=1024)
-def _long_places(model: TableModel, names: tuple[str, ...]) -> tuple[int, ...]:
-    """Return which of the values may be so long that their bytes count."""
-    return tuple(place for place, name in enumerate(names) if model[name].type.name in _LONG)
-
-
-@lru_cache(maxsize=1024)
-def has_unjudged(model: TableModel) -> bool:
-    """Whether a table has attributes whose values are passed on as they are."""
-    return any(is_unjudged(attribute.type.name, attribute.type.column) for attribute in model)
+    key = model.primary_key
+    is_whole = bool(key) and all(name in names for name in key)
+    return Way(
+        itemgetter(*(names.index(name) for name in key)) if is_whole else None,
+        tuple(place for place, name in enumerate(names) if model[name].type.name in _LONG),
+    )
 
 
 def merged(many: Iterable[Gathered], first: TableId) -> list[tuple[Group, list[Row]]]:
