@@ -93,7 +93,7 @@ class Batch:
         self.place_of_make = os.getpid(), get_ident()
         self.direct = False
         self.gathers = True
-        self.has_row = False
+        self.has_row = self.has_whole_row = False
         self.inserted = Inserted()
         self.depth = 0
         self.is_last = False
@@ -120,7 +120,8 @@ class Batch:
             What make raised; nothing of the key is left then.
         """
         self.place, self.current, self.direct, self.gathers = place, Gathered(), False, True
-        self.has_row, self.inserted = False, Inserted()
+        self.has_row = self.has_whole_row = False
+        self.inserted = Inserted()
         try:
             self.in_make(make, place)
             self.check_conflict()
@@ -195,7 +196,7 @@ class Batch:
 
     def check_row_of_key(self) -> None:
         """Refuse a make that inserted no row for its key."""
-        if self.has_row and not self.direct:  # gathered, and it was seen to be of this key
+        if self.has_whole_row and not self.direct:  # gathered, and it was seen to be of this key
             return
         if not (self.direct or self.current.count) or not self.raw_exists():
             raise DataJointError(missing_row(self.table))
@@ -287,6 +288,7 @@ class Batch:
             return False  # make may catch the error
         if model.id == self.table.id:
             self.has_row = True
+            self.has_whole_row = self.has_whole_row or shape.key_of is not None
         elif not self.has_row:
             return False  # a part before its master is refused at once, as it is without a batch
         self.current.add(shape, rows)
