@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -29,9 +30,13 @@ def _numpy_role(kind: type[object]) -> str:
 
 
 @lru_cache(maxsize=512)
-def is_numpy_number(kind: type[object]) -> bool:
-    """Whether a type is one of numpy's that `item` turns into a bool, int or float of the same value."""
-    return kind.__module__ == "numpy" and kind.__name__ in _NUMBERS
+def numpy_kin(kind: type[object]) -> Callable[[Any], bool | int | float] | None:
+    """Return the Python type of the same values as one of numpy's numbers; None for any other type."""
+    if kind.__module__ != "numpy" or kind.__name__ not in _NUMBERS:
+        return None
+    if kind.__name__ == "float64":
+        return float
+    return bool if kind.__name__.startswith("bool") else int
 
 
 def unwrap(value: object) -> object:

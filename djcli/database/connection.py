@@ -218,11 +218,16 @@ class Connection(Session):
                 count += 1
         return count
 
-    def begin_copy(self, statement: str, rows: Iterable[Sequence[object]]) -> BackgroundCopy:
-        """Send rows by COPY inside a transaction, and do not wait; nothing else may run before its end."""
+    def begin_copy(
+        self, statement: str, rows: Iterable[Sequence[object]], types: Sequence[str]
+    ) -> BackgroundCopy:
+        """Send rows by COPY inside a transaction, and do not wait; nothing else may run before its end.
+
+        With the types of the columns it is in binary format.
+        """
         raw = self._ready(statement)
         try:
-            return BackgroundCopy(raw, statement.encode(), rows)
+            return BackgroundCopy(raw, statement.encode(), rows, types)
         except BaseException as error:
             self._after_failure(raw, error)
             raise

@@ -27,9 +27,11 @@ class BackgroundCopy:
     raw
         The driver's connection, inside a transaction.
     statement
-        ``COPY … FROM STDIN`` in text format.
+        ``COPY … FROM STDIN``, in binary format if there are types.
     rows
         The rows, of encoded values.
+    types
+        The names of the columns' types, for the binary format; none for text.
 
     Raises
     ------
@@ -37,11 +39,17 @@ class BackgroundCopy:
         If the server refuses the statement, or is gone.
     """
 
-    def __init__(self, raw: psycopg.Connection, statement: bytes, rows: Iterable[Sequence[object]]) -> None:
+    def __init__(
+        self,
+        raw: psycopg.Connection,
+        statement: bytes,
+        rows: Iterable[Sequence[object]],
+        types: Sequence[str] = (),
+    ) -> None:
         self._conn = raw.pgconn
         self._encoding = raw.info.encoding
         with translated():
-            data = _formatted(raw, rows)
+            data = _formatted(raw, rows, types)
             self._conn.send_query(statement)
             self._flush()
             result = self._result()
@@ -110,9 +118,11 @@ class BackgroundCopy:
         return psycopg.errors.error_from_result(result, self._encoding)
 
 
-def _formatted(raw: psycopg.Connection, rows: Iterable[Sequence[object]]) -> memoryview:
+def _formatted(raw: psycopg.Connection, rows: Iterable[Sequence[object]], types: Sequence[str]) -> memoryview:
     buffer = BytesIO()
-    with raw.cursor() as cursor, Copy(cursor, binary=False, writer=FileWriter(buffer)) as copy:
+    with raw.cursor() as cursor, Copy(cursor, binary=bool(types), writer=FileWriter(buffer)) as copy:
+        if types:
+            copy.set_types(types)
         for row in rows:
             copy.write_row(row)
     return buffer.getbuffer()

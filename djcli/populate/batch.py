@@ -21,6 +21,7 @@ from djcli.database.gate import outlasts_itself
 from djcli.definition.model import TableModel
 from djcli.errors import DataJointError
 from djcli.populate.ahead import ReadAhead, Row
+from djcli.populate.binary import BinaryColumns
 from djcli.populate.gather import Gathered, Inserted, OwnTables, merged, shape_of
 from djcli.populate.interrupts import Interrupts
 from djcli.populate.metadata import JobMetadata
@@ -65,6 +66,8 @@ class Batch:
         The keys of the batch, claimed, in order.
     ahead
         What is known of the statements of this table's makes.
+    binary
+        Which rows may go out in binary.
     interrupts
         Told when an interrupt may strike: inside a make, while it is not us who talk to the database.
     metadata
@@ -76,6 +79,7 @@ class Batch:
         table: Table,
         keys: Sequence[Key],
         ahead: ReadAhead,
+        binary: BinaryColumns,
         interrupts: Interrupts,
         metadata: JobMetadata | None = None,
     ) -> None:
@@ -86,7 +90,7 @@ class Batch:
         self.connection = table.connection
         self.keys = keys
         self.ahead = ahead
-        self.outbox = Outbox(self.connection, table.id)
+        self.outbox = Outbox(self.connection, table.id, binary)
         self.own_tables = OwnTables(table)
         self.current = Gathered()
         self.place = 0

@@ -11,17 +11,16 @@ import psycopg
 from psycopg import sql
 
 from djcli.algebra.restriction import AndList
-from djcli.database.connection import Connection
 from djcli.database.failures import is_retriable, is_servers, translate
 from djcli.errors import (
     DataJointError,
     InputsChangedError,
     IntegrityError,
     LostConnectionError,
-    ServerError,
 )
 from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch
+from djcli.populate.binary import BinaryColumns
 from djcli.populate.claims import MAX_CLAIMS, TooManyClaimsError, claim, lock_number, release
 from djcli.populate.feed import Feed, KeyStream
 from djcli.populate.guard import Guard
@@ -29,6 +28,7 @@ from djcli.populate.interrupts import Interrupts
 from djcli.populate.keys import Todo, todo
 from djcli.populate.options import Options
 from djcli.populate.outbox import RetryBatchError
+from djcli.populate.reach import reach_again
 from djcli.populate.result import Key, PopulateResult, noted
 from djcli.populate.runner import Maker, Outcome, make_key
 from djcli.populate.steps import is_long, make_in_steps
@@ -46,9 +46,6 @@ FIRST_BATCH = 1
 """Keys of the first batch: more would be kept from other workers, if makes turn out to be slow."""
 
 GROWTH = 8
-RECONNECT_SECONDS = 60.0
-"""How long a server that went away is waited for."""
-
 BATCH_SECONDS = 0.25
 """How long a batch may take: slow makes commit one by one, quick ones together."""
 
@@ -112,28 +109,6 @@ def count_calls(work: Todo, options: Options) -> int:
     return pending if options.max_calls is None else min(pending, options.max_calls)
 
 
-def reach_again(connection: Connection) -> None:
-    """Wait for a server that was restarted.
-
-    Raises
-    ------
-    ServerError, LostConnectionError
-        If it does not come back.
-    """
-    logger.warning("the connection to the database was lost; trying to reach it again")
-    give_up, pause = time.monotonic() + RECONNECT_SECONDS, 0.05
-    while True:
-        try:
-            connection.ping()
-        except (ServerError, LostConnectionError):
-            if time.monotonic() > give_up:
-                raise
-        else:
-            return
-        time.sleep(pause)
-        pause = min(2 * pause, 2.0)
-
-
 class _Run:
     """One populate of one table."""
 
@@ -152,6 +127,7 @@ class _Run:
         self.calls = 0
         self.failed_keys: set[tuple[object, ...]] = set()
         self.ahead = ReadAhead(work.pending.heading)
+        self.binary = BinaryColumns(table.connection)
         self.size = FIRST_BATCH
         self.holds_claims = False
         self.most = min(options.batch, MAX_CLAIMS)
@@ -331,7 +307,9 @@ class _Attempt:
         started = time.monotonic()
         with connection.snapshot():
             self.todo = self.still_pending()
-            batch = self.batch = Batch(owner.table, self.todo, owner.ahead, interrupts, owner.maker.metadata)
+            batch = self.batch = Batch(
+                owner.table, self.todo, owner.ahead, owner.binary, interrupts, owner.maker.metadata
+            )
             instance.interceptor = connection.gate = batch
             try:
                 with connection.kept_by(f"make() of {owner.label}"):

@@ -17,12 +17,13 @@ from psycopg import sql
 
 from djcli.errors import DataJointError, LostConnectionError, WorkerDiedError
 from djcli.populate.crew import Crew, Worker
-from djcli.populate.engine import ATTEMPTS, count_calls, populate, prepare, reach_again
+from djcli.populate.engine import ATTEMPTS, count_calls, populate, prepare
 from djcli.populate.feed import KeyStream
 from djcli.populate.guard import Guard
 from djcli.populate.keys import Todo
 from djcli.populate.messages import Assignment, Report
 from djcli.populate.options import Options
+from djcli.populate.reach import reach_again
 from djcli.populate.result import Key, PopulateResult, Silent, noted
 from djcli.populate.stopping import StopSignals
 from djcli.settings import config

@@ -45,9 +45,10 @@ def insert_query(model: TableModel, names: Sequence[str], query: str, on_duplica
 
 
 @lru_cache(maxsize=1024)
-def copy_rows(model: TableModel, names: tuple[str, ...]) -> str:
+def copy_rows(model: TableModel, names: tuple[str, ...], *, binary: bool = False) -> str:
     """Return the COPY of rows into a table."""
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(identifier(*model.id), _names(names))
+    form = sql.SQL(" (FORMAT BINARY)" if binary else "")
+    statement = sql.SQL("COPY {} ({}) FROM STDIN{}").format(identifier(*model.id), _names(names), form)
     return _without_parameters(statement)
 
 

@@ -123,16 +123,21 @@ def row_blocks(
 
 def uniform_dicts(rows: list[Any], numbers: Sequence[int], source: Source = MEMORY) -> Block | None:
     """Return the block of dicts that all have the same keys; None for anything else."""
+    found = uniform_columns(rows)
+    return None if found is None else Block(found[0], found[1], numbers, source)
+
+
+def uniform_columns(rows: list[Any]) -> tuple[tuple[str, ...], list[Sequence[object]]] | None:
+    """Return the keys of dicts that all have the same, and the values of each; None for anything else."""
     if set(map(type, rows)) != {dict}:
         return None
     names = tuple(rows[0])
-    if set(map(len, rows)) != {len(names)} or not names or set(map(type, names)) != {str}:
+    if set(map(len, rows)) != {len(names)} or set(map(type, names)) != {str}:
         return None
     try:
-        columns = [list(map(itemgetter(name), rows)) for name in names]
+        return names, [list(map(itemgetter(name), rows)) for name in names]
     except KeyError:
         return None
-    return Block(names, cast("list[Sequence[object]]", columns), numbers, source)
 
 
 def _fields(model: TableModel, row: object, number: int) -> tuple[tuple[str, ...], tuple[object, ...]]:

@@ -3,17 +3,55 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 from uuid import UUID
 
 from djcli.definition.attribute import Attribute, AttributeType
 
+_INT, _FLOAT, _STR = {int}, {float}, {str}
 WIDTHS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
 _EXACT: dict[str, type] = {"float64": float, "bool": bool, "date": date, "uuid": UUID, "bytes": bytes}
+
+
+Quick = Callable[[list[Any]], Sequence[object] | None]
+
+
+@lru_cache(maxsize=4096)
+def quick_encoder(kind: AttributeType) -> Quick:
+    """Return what encodes a few values of a type at once; it returns None for values that it does not judge."""
+
+    def general(values: list[Any]) -> Sequence[object] | None:
+        types = set(map(type, values))
+        return values if fits(kind, types, values) else None
+
+    if kind.name in WIDTHS:
+        bound = 1 << (WIDTHS[kind.name] - 1)
+
+        def whole(values: list[Any]) -> Sequence[object] | None:
+            is_plain = set(map(type, values)) == _INT and -bound <= min(values) and max(values) < bound
+            return values if is_plain else None
+
+        return whole
+    if kind.name == "float32":
+        return lambda values: _singles(values) if set(map(type, values)) == _FLOAT else None
+    if kind.name == "varchar" and kind.args:
+        (length,) = kind.args[:1]
+
+        def text(values: list[Any]) -> Sequence[object] | None:
+            if set(map(type, values)) != _STR:
+                return None
+            one: str = values[0]
+            if values.count(one) == len(values):  # as a key in the rows of its parts
+                return values if len(one) <= length and _is_plain(one) else None
+            return values if max(map(len, values)) <= length and _is_plain("".join(values)) else None
+
+        return text
+    return general
 
 
 def encode_at_once(attribute: Attribute, types: set[type], values: Any) -> Sequence[object] | None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
-from djcli.codecs.plain import is_numpy_number
+from djcli.codecs.plain import numpy_kin
 from djcli.codecs.registry import encode_chain
 from djcli.codecs.scalars import encoder, kind_of, parse_text
 from djcli.definition.attribute import Attribute
 from djcli.definition.model import TableModel
 from djcli.errors import DataJointError, MissingAttributeError, UnknownAttributeError
 from djcli.names import did_you_mean
-from djcli.tables.blocks import Block, RowError, uniform_dicts
-from djcli.tables.columns import WIDTHS, encode_at_once
+from djcli.tables.blocks import Block, RowError, uniform_columns
+from djcli.tables.columns import WIDTHS, Quick, encode_at_once, quick_encoder
 
 Encoder = Callable[[object], object]
 
@@ -164,8 +164,9 @@ def _encode_column(
         # Where a whole number is missing, numpy's users write nan.
         values = [None if value != value else value for value in values]
         types = set(map(type, values))
-    if len(types) == 1 and is_numpy_number(next(iter(types))):
-        values = [value.item() for value in cast("Sequence[Any]", values)]
+    kin = numpy_kin(next(iter(types))) if len(types) == 1 else None
+    if kin is not None:
+        values = list(map(kin, values))
         types = set(map(type, values))
     encode = encoders(model)[attribute.name]
     if type(None) in types:
@@ -317,7 +318,7 @@ def encode_dict(
         return None
     values: list[object] = []
     try:
-        for encode, value in zip(plan, row.values(), strict=True):
+        for (encode, _), value in zip(plan, row.values(), strict=True):
             if value is None:
                 return None
             values.append(encode(value))
@@ -330,31 +331,49 @@ def encode_dicts(
     model: TableModel, rows: list[object]
 ) -> tuple[tuple[str, ...], list[tuple[object, ...]]] | None:
     """Encode rows as `encode_dict` does, if all give the same attributes and have nothing wrong."""
-    block = uniform_dicts(rows, range(1, len(rows) + 1))
-    if block is None or _plan(model, block.names) is None:
+    given = uniform_columns(rows)
+    plan = None if given is None else _plan(model, given[0])
+    if given is None or plan is None:
         return None
-    if any(type(None) in set(map(type, column)) for column in block.columns):
-        return None
+    columns: list[Sequence[object]] = []
     try:
-        return block.names, list(_encode(model, block, _give_up).rows())
+        for (encode, quick), values in zip(plan, cast("list[list[Any]]", given[1]), strict=True):
+            found = quick(values)
+            if found is None:
+                found = _column_of_plain(encode, quick, values)
+            if found is None:
+                return None
+            columns.append(found)
     except (ValueError, TypeError, DataJointError):
         return None
+    return given[0], list(zip(*columns, strict=True))
 
 
-def _give_up(problem: Problem) -> NoReturn:
-    raise DataJointError(problem.message)
+def _column_of_plain(encode: Encoder, quick: Quick, values: list[Any]) -> Sequence[object] | None:
+    """Encode values one by one, or at once when they are numpy's; None where some are missing."""
+    types = set(map(type, values))
+    kin = numpy_kin(types.pop()) if len(types) == 1 else None
+    if kin is not None:
+        values = list(map(kin, values))
+        found = quick(values)
+        if found is not None:
+            return found
+    return None if type(None) in set(map(type, values)) else [encode(value) for value in values]
 
 
 @lru_cache(maxsize=1024)
-def _plan(model: TableModel, names: tuple[str, ...]) -> tuple[Encoder, ...] | None:
-    """Return the encoders of a row that gives these attributes; None if some are wrong, missing or have codecs."""
+def _plan(model: TableModel, names: tuple[str, ...]) -> tuple[tuple[Encoder, Quick], ...] | None:
+    """Return what encodes one value and a column of each of these attributes.
+
+    None if some are wrong or missing, or have codecs.
+    """
     given = set(names)
     if any(name not in model or model[name].type.codec is not None for name in names):
         return None
     if any(attribute.name not in given and not attribute.has_default for attribute in model.attributes):
         return None
     known = encoders(model)
-    return tuple(known[name] for name in names)
+    return tuple((known[name], quick_encoder(model[name].type)) for name in names)
 
 
 def _chained(first: Callable[..., object], then: Encoder) -> Encoder:

@@ -365,7 +365,7 @@ def _copy(
     if between is None:
         connection.copy_in(statement, rows, ())
         return
-    flight = connection.begin_copy(statement, rows)
+    flight = connection.begin_copy(statement, rows, ())
     try:
         while not flight.is_done and between():
             pass
