@@ -144,3 +144,8 @@ class TableModel:
     def is_singleton(self) -> bool:
         """Whether the table holds one row at most: it has no primary-key attribute."""
         return not self.primary_key
+
+    @property
+    def refers_to_itself(self) -> bool:
+        """Whether a row may depend on another of the same table."""
+        return any(key.parent == self.id for key in self.foreign_keys)

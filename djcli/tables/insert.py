@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -36,7 +37,10 @@ from djcli.tables.rows import read_blocks
 __all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "send_rows"]
 
 CHUNK = 20_000
-"""Rows in one statement; more go in several, within one transaction."""
+"""Rows in one statement; more go in several, within one transaction.
+
+Rows of a table that refers to itself are not divided so: each may depend on any other.
+"""
 
 CHUNK_BYTES = 32_000_000
 """About as many bytes of long values in one statement."""
@@ -93,7 +97,7 @@ def insert(
         return
     if _hand_over(instance, model, rows, on_duplicate):
         return
-    size = chunk_size or CHUNK
+    size = chunk_size or (sys.maxsize if model.refers_to_itself else CHUNK)
     encoded = _encoded(model, rows, ignore_extra_fields=ignore_extra_fields)
     chunks = _Chunks(model, _of_own_key(model, encoded), size)
     first = chunks.take()

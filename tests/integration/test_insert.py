@@ -423,6 +423,38 @@ def test_none_stands_for_the_default(lab: Lab, size: int) -> None:
     assert [row[-1] for row in rows_of(lab.Session)] == [7 if i % 2 else 8 for i in range(size)]
 
 
+def test_rows_of_one_table_may_depend_on_one_another_in_any_order(lab: Lab, size: int) -> None:
+    @lab.schema
+    class Animal(dj.Manual):
+        definition = """
+        animal : int32
+        ---
+        sex = 'u' : enum('m', 'f', 'u')
+        born = null : date
+        since = CURRENT_TIMESTAMP : datetime
+        marks = 3 : decimal(4,1)
+        -> [nullable] Animal.proj(mother='animal')
+        """
+
+    def given(number: int) -> dict[str, Any]:
+        row: dict[str, Any] = {"animal": number, "mother": number + 1 if number < size else None}
+        choices: list[dict[str, Any]] = [
+            {"sex": "m", "born": "2026-01-01"},
+            {"sex": None, "marks": 2},
+            {},
+            {"marks": None},
+        ]
+        return row | choices[number % len(choices)]
+
+    Animal.insert(given(number) for number in range(1, size + 1))
+    sexes, marks = Animal.to_arrays("sex", "marks", order_by="KEY")
+    assert list(sexes) == ["m" if number % 4 == 0 else "u" for number in range(1, size + 1)]
+    assert list(map(str, marks)) == ["2.0" if number % 4 == 1 else "3.0" for number in range(1, size + 1)]
+    with pytest.raises(dj.errors.IntegrityError, match="there is no Animal with animal=-1: insert it first"):
+        Animal.insert([given(0), {"animal": -5, "sex": "m", "mother": -1}, {"animal": -6, "mother": -5}])
+    assert len(Animal()) == size
+
+
 def test_what_only_the_database_refuses_is_told_with_its_table(
     lab: Lab, instance: Instance, size: int
 ) -> None:
