@@ -75,6 +75,7 @@ VerboseOption = Annotated[
 ]
 
 FormatOption = Annotated[str, typer.Option("--format", metavar="table|json", help="How to print it.")]
+"""For what is listed; `is_json` reads it."""
 
 _COMPLETION = {"--install-completion", "--show-completion"}
 """Options that Typer gives to every application; they are the root command's alone."""
@@ -139,6 +140,17 @@ def count(option: str, text: str | None) -> int | None:
     if not re.fullmatch(r"\d+", text.strip()):
         raise typer.BadParameter(f"{text!r} is no whole number from zero up", param_hint=option)
     return int(text)
+
+
+def is_json(text: str) -> bool:
+    """Read the value of `FormatOption`.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is neither of the two.
+    """
+    return choice("--format", text, ("table", "json")) == "json"
 
 
 def choice(option: str, text: str, choices: tuple[str, ...]) -> str:

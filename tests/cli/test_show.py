@@ -18,6 +18,8 @@ import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 
+from tests.memory import BY_ITSELF
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
@@ -266,7 +268,7 @@ def test_memory_stays_flat(database_url: str, soak: Callable[[int, int], int]) -
 
     def peak(format_: str, *args: str) -> int:
         done = subprocess.run(
-            [sys.executable, "-c", program, "show", "Many", "--format", format_, *args],
+            [*BY_ITSELF, sys.executable, "-c", program, "show", "Many", "--format", format_, *args],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             check=True,
