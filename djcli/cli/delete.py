@@ -51,7 +51,7 @@ def delete(
             else "say which rows: --restrict ATTR=VALUE, or --all"
         )
     work = open_workspace(ctx)
-    found = work.find(table)
+    found = work.find(table, to_change=True)
     typed = conditions_of(restrictions, found)
     work.declared([found], named=[found])
     rows = found() & AndList(typed) if restrictions else found()

@@ -137,7 +137,7 @@ def count(option: str, text: str | None) -> int | None:
     """
     if text is None:
         return None
-    if not re.fullmatch(r"\d+", text.strip()):
+    if not re.fullmatch(r"[0-9]{1,18}", text.strip()):  # as PostgreSQL counts
         raise typer.BadParameter(f"{text!r} is no whole number from zero up", param_hint=option)
     return int(text)
 

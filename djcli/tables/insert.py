@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import chain
@@ -66,7 +66,7 @@ def insert(
     on_duplicate: OnDuplicate = OnDuplicate.REFUSE,
     ignore_extra_fields: bool = False,
     chunk_size: int | None = None,
-) -> None:
+) -> int:
     """Insert rows into a table, all or none.
 
     Parameters
@@ -84,6 +84,11 @@ def insert(
     chunk_size
         How many rows go in one statement.
 
+    Returns
+    -------
+    int
+        How many rows were inserted or replaced; those that a running populate takes count too.
+
     Raises
     ------
     DataJointError
@@ -93,30 +98,32 @@ def insert(
     if chunk_size is not None and chunk_size < 1:
         raise DataJointError(f"chunk_size={chunk_size}: it must be positive")
     if isinstance(rows, Expression):
-        _insert_expression(instance, model, rows, on_duplicate, ignore_extra_fields=ignore_extra_fields)
-        return
+        return _insert_expression(
+            instance, model, rows, on_duplicate, ignore_extra_fields=ignore_extra_fields
+        )
     if _hand_over(instance, model, rows, on_duplicate):
-        return
+        return len(cast("Sized", rows))
     size = chunk_size or (sys.maxsize if model.refers_to_itself else CHUNK)
     encoded = _encoded(model, rows, ignore_extra_fields=ignore_extra_fields)
     chunks = _Chunks(model, _of_own_key(model, encoded), size)
     first = chunks.take()
     if not first:
-        return
+        return 0
     if sum(map(len, first)) <= FEW or instance.interceptor is not None:
         second = chunks.take()
         if not second:
-            _insert_one_chunk(instance, model, first, on_duplicate)
-            return
+            return _insert_one_chunk(instance, model, first, on_duplicate)
         chunks.ready.extendleft((second, first))
     else:
         chunks.ready.appendleft(first)
     # An iterator may ask this very connection for its rows, which it cannot while a COPY is open.
     between = chunks.read_ahead if _is_at_hand(rows) and not any(a.type.codec for a in model) else None
     connection = instance.connection
+    number = 0
     with connection.transaction:
         while chunk := chunks.take():
-            _insert_chunk(connection, model, chunk, on_duplicate, between)
+            number += _insert_chunk(connection, model, chunk, on_duplicate, between)
+    return number
 
 
 def _hand_over(instance: Instance, model: TableModel, given: object, on_duplicate: OnDuplicate) -> bool:
@@ -274,23 +281,22 @@ def _merged(blocks: list[Block]) -> Block:
 
 def _insert_one_chunk(
     instance: Instance, model: TableModel, blocks: list[Block], on_duplicate: OnDuplicate
-) -> None:
+) -> int:
     """Insert all there is: handed to a running populate, or at once."""
     taker = instance.interceptor
     if taker is not None and on_duplicate is OnDuplicate.REFUSE:
         rows = [values for block in blocks for values in block.rows()]
         if taker.write(model, blocks[0].names, rows):
-            return
+            return len(rows)
     connection = instance.connection
     attempts = 1 if connection.in_transaction else ATTEMPTS
     for attempt in range(1, attempts + 1):
         try:
-            _insert_chunk(connection, model, blocks, on_duplicate)
+            return _insert_chunk(connection, model, blocks, on_duplicate)
         except DataJointError as error:
             if attempt == attempts or not is_conflict(error):
                 raise
-        else:
-            return
+    raise AssertionError("unreachable")
 
 
 def _insert_chunk(
@@ -299,12 +305,12 @@ def _insert_chunk(
     blocks: list[Block],
     on_duplicate: OnDuplicate,
     between: Callable[[], bool] | None = None,
-) -> None:
+) -> int:
     """Insert blocks; what the database refuses is told by row, and an open transaction survives it."""
     is_one_statement = sum(map(len, blocks)) <= FEW and bool(blocks[0].names)
     try:
         with nullcontext() if is_one_statement else connection.transaction:
-            _send(connection, model, blocks, on_duplicate, between)
+            return _send(connection, model, blocks, on_duplicate, between)
     except QueryError as error:
         if is_conflict(error):
             raise
@@ -336,22 +342,23 @@ def _send(
     blocks: list[Block],
     on_duplicate: OnDuplicate,
     between: Callable[[], bool] | None = None,
-) -> None:
+) -> int:
     names = blocks[0].names
     number = sum(map(len, blocks))
     if not names:
-        for _ in range(number):
-            connection.execute(statements.insert_rows(model, (), on_duplicate))
-    elif number <= FEW:
-        _send_arrays(connection, model, _merged(blocks), on_duplicate)
-    elif on_duplicate is OnDuplicate.REFUSE:
+        statement = statements.insert_rows(model, (), on_duplicate)
+        return sum(connection.execute(statement) for _ in range(number))
+    if number <= FEW:
+        return _send_arrays(connection, model, _merged(blocks), on_duplicate)
+    if on_duplicate is OnDuplicate.REFUSE:
         _copy(connection, statements.copy_rows(model, names), _rows(blocks, with_numbers=False), between)
-    else:
-        # An INSERT from a temporary table resolves the conflicts.
-        connection.execute(statements.create_stage(model, names))
-        _copy(connection, statements.copy_to_stage(names), _rows(blocks, with_numbers=True), between)
-        connection.execute(statements.insert_stage(model, names, on_duplicate))
-        connection.execute(statements.drop_stage())
+        return number
+    # An INSERT from a temporary table resolves the conflicts.
+    connection.execute(statements.create_stage(model, names))
+    _copy(connection, statements.copy_to_stage(names), _rows(blocks, with_numbers=True), between)
+    inserted = connection.execute(statements.insert_stage(model, names, on_duplicate))
+    connection.execute(statements.drop_stage())
+    return inserted
 
 
 def _rows(blocks: list[Block], *, with_numbers: bool) -> Iterator[tuple[object, ...]]:
@@ -379,7 +386,7 @@ def _copy(
     flight.finish()
 
 
-def _send_arrays(connection: Connection, model: TableModel, block: Block, on_duplicate: OnDuplicate) -> None:
+def _send_arrays(connection: Connection, model: TableModel, block: Block, on_duplicate: OnDuplicate) -> int:
     columns: Sequence[Sequence[object]] = block.columns
     if on_duplicate is OnDuplicate.REPLACE:
         # ON CONFLICT cannot touch a row twice: of rows with one key the last one counts.
@@ -387,7 +394,7 @@ def _send_arrays(connection: Connection, model: TableModel, block: Block, on_dup
         rows = {tuple(row[place] for place in places): row for row in block.rows()}
         columns = list(zip(*rows.values(), strict=True))
     statement = statements.insert_rows(model, block.names, on_duplicate)
-    connection.execute(statement, {f"c{i}": list(column) for i, column in enumerate(columns)})
+    return connection.execute(statement, {f"c{i}": list(column) for i, column in enumerate(columns)})
 
 
 # ---- copying inside the database ------------------------------------------------------------------------
@@ -400,7 +407,7 @@ def _insert_expression(
     on_duplicate: OnDuplicate,
     *,
     ignore_extra_fields: bool,
-) -> None:
+) -> int:
     heading = rows.node.heading
     names = tuple(name for name in heading.names if name in model)
     extra = [name for name in heading.names if name not in model]
@@ -418,7 +425,7 @@ def _insert_expression(
     query = compile_select(rows.node, names).text
     statement = statements.insert_query(model, names, query, on_duplicate)
     try:
-        connection.execute(statement, parameters(rows.values))
+        return connection.execute(statement, parameters(rows.values))
     except DuplicateError as error:
         advice = "; skip_duplicates=True passes over it" if on_duplicate is OnDuplicate.REFUSE else ""
         raise DuplicateError(f"{error}{advice}") from error.__cause__

@@ -213,6 +213,7 @@ MISTAKES = [
     (("--order-by", "prize"), "there is no attribute 'prize' - did you mean price or size?"),
     (("--order-by", "price down"), "cannot order by 'price down'"),
     (("--offset", "-1"), "'-1' is no whole number from zero up"),
+    (("--limit", "9" * 19), "is no whole number from zero up"),
     (("--format", "xlsx"), "'xlsx' is not one of table, csv, tsv, json, jsonl, parquet, arrow"),
     (("-o", "items.xlsx"), "items.xlsx does not say its format"),
     (("-o", "items.csv", "--format", "table"), "a file needs another format than table"),

@@ -121,7 +121,7 @@ def test_apply_says_what_it_did_and_does_it_once(djcli: Run) -> None:
         "declared zoo.Quadrupled",
         "inserted 3 rows into zoo.Animal",
     ]
-    assert djcli("apply").out == "nothing to declare\n"
+    assert djcli("apply").err == "nothing to apply\n"
     assert djcli("diff", "--check").code == 0
 
 
