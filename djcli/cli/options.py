@@ -28,20 +28,27 @@ def shared(ctx: typer.Context) -> Shared:
 
 
 def _pipelines(ctx: typer.Context, value: list[str] | None) -> list[str] | None:
-    shared(ctx).pipelines.extend(value or ())
+    shared(ctx).pipelines.extend(_given("--pipeline", text) for text in value or ())
     return value
 
 
 def _db_url(ctx: typer.Context, value: str | None) -> str | None:
-    options = shared(ctx)
-    options.db_url = value or options.db_url
+    if value is not None:
+        shared(ctx).db_url = _given("--db-url", value)
     return value
 
 
 def _profile(ctx: typer.Context, value: str | None) -> str | None:
-    options = shared(ctx)
-    options.profile = value or options.profile
+    if value is not None:
+        shared(ctx).profile = _given("--profile", value)
     return value
+
+
+def _given(option: str, text: str) -> str:
+    """Refuse an empty text: a variable that is not set must not come to mean another database."""
+    if not text.strip():
+        raise typer.BadParameter("it is empty", param_hint=option)
+    return text
 
 
 def _verbose(ctx: typer.Context, value: bool) -> bool:
