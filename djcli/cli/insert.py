@@ -6,7 +6,7 @@ import shutil
 import sys
 from array import array
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from heapq import heappush, heappushpop
 from pathlib import Path
@@ -238,7 +238,7 @@ def _check_file(file: str, format_: str | None) -> None:
     path = Path(file)
     if path.is_dir():
         raise SelectionError(f"{file} is a folder: name a file of rows")
-    if not path.is_file():
+    if not path.exists():
         raise SelectionError(f"there is no file {file}")
     if format_ is None:
         try:
@@ -268,12 +268,13 @@ def _shown(file: str) -> str:
 
 @contextmanager
 def _at_hand(file: str) -> Generator[Path]:
-    """Yield the path of a file that can be read more than once; standard input is kept in one meanwhile."""
-    if file != "-":
+    """Yield the path of a file that can be read more than once; what a pipe gives is kept in one meanwhile."""
+    if file != "-" and Path(file).is_file():
         yield Path(file)
         return
     with NamedTemporaryFile(prefix="djcli-") as kept:
-        shutil.copyfileobj(sys.stdin.buffer, kept)
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source:
+            shutil.copyfileobj(source, kept)
         kept.flush()
         yield Path(kept.name)
 

@@ -81,7 +81,7 @@ def open_target(file: str | None, *, yes: bool = False) -> Generator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(file).expanduser()
+    path = Path(file)
     if path.exists() and not path.is_file():  # a pipe or a device
         with path.open("wb") as opened:
             yield opened

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -259,6 +260,17 @@ def test_standard_input_and_output(djcli: Run, monkeypatch: pytest.MonkeyPatch) 
         '{"subject_id": "M1", "species": "Mus", "weight": 1.5, "note": null}\n'
     )
     assert djcli("export", "Subject", "-", "--format", "json").out.startswith("[\n{")
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_pipe_with_a_name_is_read_like_standard_input(djcli: Run) -> None:
+    """As the shell gives one for `<(zcat subjects.csv.gz)`."""
+    os.mkfifo("pipe")
+    for keep_going in ([], ["--keep-going"]):
+        with subprocess.Popen(["/bin/sh", "-c", "printf 'subject_id,species\nM1,Mus\nM8,Mus\n' > pipe"]):
+            told = djcli("insert", "Subject", "pipe", "--format", "csv", *keep_going)
+        assert (told.code, "line 2: a row with subject_id='M1' already exists" in told.err) == (1, True)
+    assert [row["subject_id"] for row in rows(djcli, "Subject")] == ["M1", "M2", "M8"]
 
 
 @pytest.mark.usefixtures("lab")

@@ -215,7 +215,7 @@ MISTAKES = [
     (("--offset", "-1"), "'-1' is no whole number from zero up"),
     (("--limit", "9" * 19), "is no whole number from zero up"),
     (("--format", "xlsx"), "'xlsx' is not one of table, csv, tsv, json, jsonl, parquet, arrow"),
-    (("-o", "items.xlsx"), "items.xlsx does not say its format"),
+    (("-o", "items.xlsx"), "'items.xlsx' does not say its format"),
     (("-o", "items.csv", "--format", "table"), "a file needs another format than table"),
     (("-o", "there/items.csv"), "there is no folder there"),
     (("--count", "--limit", "3"), "it takes --restrict, and no other option"),

@@ -320,6 +320,10 @@ def test_diagrams_need_no_database(djcli: Run, tmp_path: Path) -> None:
     assert djcli("diagram", "-o", "x.png").out == ""
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
     assert djcli("diagram", "--format", "bmp").code == 2
+    for file, words in (("x", "'x' does not say its format"), ("no/x.svg", "there is no folder no")):
+        told = djcli("diagram", "-o", file)
+        assert (told.code, words in told.err) == (2, True)
+    assert djcli("diagram", "-o", "-", "--format", "mermaid").out.startswith("flowchart")
 
 
 @pytest.mark.usefixtures("applied")

@@ -40,7 +40,7 @@ def format_of(path: PurePath) -> str:
     """
     found = _ENDINGS.get(path.suffix.lower())
     if found is None:
-        raise DataJointError(f"{path.name} does not say its format: it must end in .{', .'.join(FORMATS)}")
+        raise DataJointError(f"{str(path)!r} does not say its format: it must end in .{', .'.join(FORMATS)}")
     return found
 
 
