@@ -380,10 +380,10 @@ def _copy(
     try:
         while not flight.is_done and between():
             pass
+        flight.finish()
     except BaseException:
         flight.abandon()
         raise
-    flight.finish()
 
 
 def _send_arrays(connection: Connection, model: TableModel, block: Block, on_duplicate: OnDuplicate) -> int:

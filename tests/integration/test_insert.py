@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 
 import djcli as dj
@@ -464,6 +469,33 @@ def test_what_only_the_database_refuses_is_told_with_its_table(
     with pytest.raises(dj.errors.IntegrityError, match=r"lab.Session: .*violates check constraint"):
         lab.Session.insert(dicts(size))
     assert len(lab.Session()) == 0
+
+
+@pytest.mark.parametrize("lock", ["SELECT 1 FROM lab.subject FOR UPDATE", "LOCK TABLE lab.session"])
+def test_an_interrupt_while_the_server_works_leaves_a_session_that_goes_on(
+    lab: Lab, database_url: str, caplog: pytest.LogCaptureFixture, lock: str
+) -> None:
+    """Whether it takes the rows, or has them and checks their parents."""
+    assert not lab.Session()
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'COPY%'"
+
+    def interrupt() -> None:
+        with psycopg.connect(database_url, autocommit=True) as watching:
+            while watching.execute(waiting).fetchone() is None:
+                time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with psycopg.connect(database_url) as other:
+        other.execute(lock.encode())
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            lab.Session.insert(list(dicts(2_000)))
+        thread.join()
+    assert caplog.records == []
+    assert len(lab.Session()) == 0
+    lab.Session.insert(list(dicts(2_000)))
+    assert len(lab.Session()) == 2_000
 
 
 # ---- all roads ------------------------------------------------------------------------------------------
