@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import nullcontext
-from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -27,6 +24,7 @@ from djcli.sql.compile import compile_select
 from djcli.sql.insert import OnDuplicate
 from djcli.sql.statement import parameters
 from djcli.tables.blocks import BLOCK, Block
+from djcli.tables.chunks import CHUNK, Chunks, merged
 from djcli.tables.encode import Problem, encode_blocks, encode_dict, encode_dicts, encoders, unknown
 from djcli.tables.files.rowfile import RowFile
 from djcli.tables.instance import Instance
@@ -36,20 +34,8 @@ from djcli.tables.rows import read_blocks
 
 __all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "send_rows"]
 
-CHUNK = 20_000
-"""Rows in one statement; more go in several, within one transaction.
-
-Rows of a table that refers to itself are not divided so: each may depend on any other.
-"""
-
-CHUNK_BYTES = 32_000_000
-"""About as many bytes of long values in one statement."""
-
 FEW = 500
 """Up to so many rows are sent as arrays, more by COPY."""
-
-_LONG = frozenset(("json", "bytes", "codec", "native"))
-"""Types whose values may be so long that their bytes count."""
 
 ATTEMPTS = 8
 """How often an insert is tried that others get in the way of."""
@@ -105,7 +91,7 @@ def insert(
         return len(cast("Sized", rows))
     size = chunk_size or (sys.maxsize if model.refers_to_itself else CHUNK)
     encoded = _encoded(model, rows, ignore_extra_fields=ignore_extra_fields)
-    chunks = _Chunks(model, _of_own_key(model, encoded), size)
+    chunks = Chunks(model, _of_own_key(model, encoded), size)
     first = chunks.take()
     if not first:
         return 0
@@ -210,75 +196,6 @@ def encode_rows(
 # ---- chunks ---------------------------------------------------------------------------------------------
 
 
-class _Chunks:
-    """Puts blocks that give the same attributes together, up to a number of rows or bytes.
-
-    Attributes
-    ----------
-    ready
-        The chunks to be taken next.
-    """
-
-    def __init__(self, model: TableModel, blocks: Iterable[Block], size: int) -> None:
-        self.ready: deque[list[Block]] = deque()
-        self._pieces = (piece for block in blocks for piece in _pieces(block, size))
-        self._size = size
-        self._long = {attribute.name for attribute in model if attribute.type.name in _LONG}
-        self._waiting: dict[tuple[str, ...], tuple[list[Block], int, int]] = {}
-
-    def take(self) -> list[Block]:
-        """Return the next chunk; empty at the end."""
-        while not self.ready:
-            if not self.pull():
-                break
-        return self.ready.popleft() if self.ready else []
-
-    def pull(self) -> bool:
-        """Read one more block; False at the end, when all there is has become ready."""
-        piece = next(self._pieces, None)
-        if piece is None:
-            self.ready.extend(blocks for blocks, _, _ in self._waiting.values())
-            self._waiting.clear()
-            return False
-        blocks, rows, octets = self._waiting.pop(piece.names, ([], 0, 0))
-        weight = self._weight(piece)
-        if blocks and (rows + len(piece) > self._size or octets + weight > CHUNK_BYTES):
-            self.ready.append(blocks)
-            blocks, rows, octets = [], 0, 0
-        blocks.append(piece)
-        self._waiting[piece.names] = blocks, rows + len(piece), octets + weight
-        return True
-
-    def read_ahead(self) -> bool:
-        """Read one more block, unless the next chunk is ready; tell whether there may be more to read."""
-        return not self.ready and self.pull()
-
-    def _weight(self, block: Block) -> int:
-        """Return about how many bytes the long values of a block take."""
-        columns = [
-            column for name, column in zip(block.names, block.columns, strict=True) if name in self._long
-        ]
-        return sum(len(value) for column in columns for value in column if isinstance(value, (str, bytes)))
-
-
-def _pieces(block: Block, size: int) -> Iterator[Block]:
-    if len(block) <= size:
-        yield block
-        return
-    for start in range(0, len(block), size):
-        yield block.part(slice(start, start + size))
-
-
-def _merged(blocks: list[Block]) -> Block:
-    if len(blocks) == 1:
-        return blocks[0]
-    columns: list[Sequence[object]] = [
-        list(chain.from_iterable(parts)) for parts in zip(*(block.columns for block in blocks), strict=True)
-    ]
-    numbers = list(chain.from_iterable(block.numbers for block in blocks))
-    return replace(blocks[0], columns=columns, numbers=numbers)
-
-
 def _insert_one_chunk(
     instance: Instance, model: TableModel, blocks: list[Block], on_duplicate: OnDuplicate
 ) -> int:
@@ -314,7 +231,7 @@ def _insert_chunk(
     except QueryError as error:
         if is_conflict(error):
             raise
-        told = explain(connection, model, _merged(blocks), on_duplicate, error)
+        told = explain(connection, model, merged(blocks), on_duplicate, error)
         made = making.get()
         if isinstance(told, DuplicateError) and made is not None and model.id == made.table.id:
             told = DuplicateError(f"{told}: make() of {made.label} has inserted it before")
@@ -349,7 +266,7 @@ def _send(
         statement = statements.insert_rows(model, (), on_duplicate)
         return sum(connection.execute(statement) for _ in range(number))
     if number <= FEW:
-        return _send_arrays(connection, model, _merged(blocks), on_duplicate)
+        return _send_arrays(connection, model, merged(blocks), on_duplicate)
     if on_duplicate is OnDuplicate.REFUSE:
         _copy(connection, statements.copy_rows(model, names), _rows(blocks, with_numbers=False), between)
         return number
