@@ -72,7 +72,7 @@ def apply(
     if dry_run:
         return
     if not plan.work:
-        console.out("nothing to declare")
+        console.note("nothing to apply")
         return
     command = _command(ctx, tables or (), exclude or (), options)
     _consent(plan, command, allow_destructive=allow_destructive, yes=yes)
@@ -88,7 +88,7 @@ def apply(
     for planned in done.work:
         console.out(planned.change.done())
     if not done.work:
-        console.out("nothing to declare")
+        console.note("nothing to apply")
 
 
 def _seconds(text: str) -> float:

@@ -10,6 +10,7 @@ import typer
 from djcli.algebra.heading import Heading
 from djcli.algebra.restriction import Where
 from djcli.cli.restriction import Restriction
+from djcli.codecs.plain import shown
 from djcli.codecs.scalars import parse_text
 from djcli.definition.types import AttributeType
 from djcli.errors import DataJointError, SelectionError
@@ -138,5 +139,6 @@ def _value(given: Restriction, kind: AttributeType) -> object:
         return parse_text(kind.name, kind.column, kind.args, kind.labels, given.text)
     except ValueError as error:
         raise typer.BadParameter(
-            f"{str(given)!r}: attribute {given.attribute!r} is {kind.text}: {error}", param_hint="--restrict"
+            f"{shown(str(given))}: attribute {given.attribute!r} is {kind.text}: {error}",
+            param_hint="--restrict",
         ) from error

@@ -32,19 +32,28 @@ def raw(data: bytes) -> None:
 
 
 def note(text: str) -> None:
-    """Write a line to stderr."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    """Write a line to stderr, or several; other control characters are escaped."""
+    _talk(text)
 
 
 def warn(text: str) -> None:
     """Write a warning to stderr."""
-    note(_coloured("warning:", "33") + f" {text}")
+    _talk(text, _coloured("warning:", "33") + " ")
 
 
 def error(text: str) -> None:
     """Write an error to stderr."""
-    note(_coloured("error:", "31") + f" {text}")
+    _talk(text, _coloured("error:", "31") + " ")
+
+
+def _talk(text: str, head: str = "") -> None:
+    sys.stderr.write(f"{head}{_harmless(text)}\n")
+    sys.stderr.flush()
+
+
+def _harmless(text: str) -> str:
+    """Escape control characters, so that what files and databases hold does not steer the terminal."""
+    return text if text.isprintable() else "".join(c if c in "\n\t" else _printable(c) for c in text)
 
 
 def _coloured(text: str, code: str) -> str:
@@ -165,11 +174,11 @@ def _looks_numeric(value: object) -> bool:
 def _cell(value: object) -> str:
     """Return what is shown of a value: one line, control characters escaped."""
     text = "" if value is None else str(value)
-    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+    return text if text.isprintable() else "".join(map(_printable, text))
 
 
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+def _printable(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 def _width(text: str) -> int:
@@ -202,7 +211,7 @@ def confirm(question: str, *, instead: str) -> None:
     """
     if not can_ask():
         raise RefusedError(f"{question} There is no terminal to ask on: {instead}")
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{_harmless(question)} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise RefusedError("not confirmed: nothing was done")

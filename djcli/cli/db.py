@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from djcli.cli import console
-from djcli.cli.options import FormatOption, choice
+from djcli.cli.options import FormatOption, is_json
 from djcli.cli.workspace import choose_database
 from djcli.database.connection import Connection
 from djcli.database.embedded import EmbeddedServer, ServerStatus
@@ -39,10 +39,10 @@ def status(
     format_: FormatOption = "table",
 ) -> None:
     """Say whether the server runs, and where its things are. Starts nothing."""
-    choice("--format", format_, ("table", "json"))
+    as_json = is_json(format_)
     target = choose_database(ctx)
     facts = _other_facts(target) if target.folder is None else _facts(EmbeddedServer(target.folder).status())
-    if format_ == "json":
+    if as_json:
         console.json(facts)
     else:
         console.pairs((name, _shown(name, value)) for name, value in facts.items() if value is not None)

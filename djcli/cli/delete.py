@@ -10,11 +10,11 @@ import typer
 from djcli.algebra.restriction import AndList
 from djcli.cli import console
 from djcli.cli.conditions import RestrictOption, conditions_of
-from djcli.cli.options import FormatOption, choice
+from djcli.cli.options import FormatOption, choice, is_json
 from djcli.cli.restriction import parse_restrictions
 from djcli.cli.workspace import TableArgument, open_workspace
 from djcli.definition.model import TableId
-from djcli.names import counted, display_name
+from djcli.names import counted
 from djcli.tables import delete as deleting
 
 app = typer.Typer(rich_markup_mode=None)
@@ -41,7 +41,7 @@ def delete(
     format_: FormatOption = "table",
 ) -> None:
     """Delete rows, with all that depends on them."""
-    choice("--format", format_, ("table", "json"))
+    as_json = is_json(format_)
     choice("--part-integrity", part_integrity, deleting.PART_INTEGRITY)
     restrictions = parse_restrictions(restrict)
     if bool(restrictions) == everything:
@@ -51,29 +51,28 @@ def delete(
             else "say which rows: --restrict ATTR=VALUE, or --all"
         )
     work = open_workspace(ctx)
-    found = work.find(table)
+    found = work.find(table, to_change=True)
     typed = conditions_of(restrictions, found)
     work.declared([found], named=[found])
     rows = found() & AndList(typed) if restrictions else found()
 
+    shown: dict[TableId, int] = {}
+
     def consent(counts: Mapping[TableId, int]) -> bool:
-        _show(counts, _keys(rows), format_)
-        if not yes:
-            console.confirm(f"Delete {counted(sum(counts.values()), 'row')}?", instead="repeat with --yes")
+        shown.update((each, number) for each, number in counts.items() if number)
+        _show(shown, _keys(rows) if shown else [], as_json=as_json)
+        if shown and not yes and not dry_run:
+            console.confirm(f"Delete {counted(sum(shown.values()), 'row')}?", instead="repeat with --yes")
         return True
 
     if dry_run:
-        counts = deleting.preview(rows, part_integrity=part_integrity)
-        _show({name: number for name, number in counts.items() if number}, _keys(rows), format_)
-        number = sum(counts.values())
-        console.note(f"would delete {counted(number, 'row')}" if number else _nothing(found))
-        return
-    gone = deleting.delete(rows, part_integrity=part_integrity, consent=consent)
-    console.note(f"deleted {counted(gone, 'row')} of {found.class_label}" if gone else _nothing(found))
-
-
-def _nothing(table: Any) -> str:
-    return f"nothing to delete: no such row in {table.class_label}"
+        consent(deleting.preview(rows, part_integrity=part_integrity))
+    else:
+        deleting.delete(rows, part_integrity=part_integrity, consent=consent)
+    if shown:
+        console.note(f"{'would delete' if dry_run else 'deleted'} {counted(sum(shown.values()), 'row')}")
+    else:
+        console.note(f"nothing to delete: {found.class_label} has no such row")
 
 
 def _keys(rows: Any) -> list[dict[str, Any]]:
@@ -81,17 +80,14 @@ def _keys(rows: Any) -> list[dict[str, Any]]:
     return rows.proj().to_dicts(order_by="KEY", limit=_KEYS)
 
 
-def _show(counts: Mapping[TableId, int], keys: list[dict[str, Any]], format_: str) -> None:
-    shown = {
-        f"{table.schema}.{display_name(table.name)}": number for table, number in counts.items() if number
-    }
-    if format_ == "json":
-        tables = [{"table": table, "rows": number} for table, number in shown.items()]
-        console.json({"rows": sum(shown.values()), "tables": tables, "keys": keys})
+def _show(counts: Mapping[TableId, int], keys: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        tables = [{**table.as_json(), "rows": number} for table, number in counts.items()]
+        console.json({"rows": sum(counts.values()), "tables": tables, "keys": keys})
         return
-    if not shown:
+    if not counts:
         return
-    console.table(["table", "rows"], shown.items())
+    console.table(["table", "rows"], counts.items())
     more = "" if len(keys) < _KEYS else ", …"
     told = [", ".join(f"{name}={value}" for name, value in key.items()) for key in keys if key]
     if told:

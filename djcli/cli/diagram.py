@@ -12,14 +12,16 @@ import typer
 from djcli.catalog.graph import Graph
 from djcli.cli import console
 from djcli.cli.options import choice
+from djcli.cli.target import open_target
 from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
 from djcli.definition.model import TableId
 from djcli.diagram.diagram import Diagram
+from djcli.diagram.drawn import FORMATS as ENDINGS
 from djcli.tables.table import Table
 
 app = typer.Typer(rich_markup_mode=None)
 
-FORMATS = ("svg", "png", "pdf", "dot", "mermaid", "text")
+FORMATS = tuple(dict.fromkeys(ENDINGS.values()))
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,18 @@ def diagram(
     """Draw the tables and what they depend on."""
     if format_ is not None:
         choice("--format", format_, FORMATS)
+    elif output not in (None, "-"):
+        format_ = _format_of(output)
     work = open_workspace(ctx)
     chosen = work.select(tables, exclude)
     together = set(work.select(collapse)) if collapse else set[type[Table]]()
     drawing = Diagram(_Chosen(work, [table for table in chosen if table not in together]))
     drawing += Diagram(_Chosen(work, [table for table in chosen if table in together])).collapse()
-    if output is not None:
-        drawing.save(Path(output).expanduser(), format_)
+    if output not in (None, "-"):
+        assert format_ is not None  # or the file's name would have been refused
+        data = drawing.encode(format_)
+        with open_target(output, yes=True) as target:
+            target.write(data)
         console.note(f"wrote {output}")
         return
     on_terminal = sys.stdout.isatty()
@@ -81,3 +88,13 @@ def diagram(
             f"{format_} is nothing for a terminal: name a file with -o", param_hint="--format"
         )
     console.raw(drawing.encode(format_))
+
+
+def _format_of(file: str) -> str:
+    found = ENDINGS.get(Path(file).suffix.lower())
+    if found is None:
+        raise typer.BadParameter(
+            f"{file!r} does not say its format: it must end in {', '.join(ENDINGS)}, or add --format",
+            param_hint="--output",
+        )
+    return found

@@ -8,7 +8,7 @@ import typer
 
 from djcli.cli import console
 from djcli.cli.failures import EXIT_PENDING
-from djcli.cli.options import choice
+from djcli.cli.options import FormatOption, is_json
 from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
 from djcli.errors import SelectionError
 from djcli.migration.plan import Options, Plan
@@ -48,9 +48,7 @@ def diff(
     exclude: ExcludeOption = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with code 4 if anything differs.")] = False,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statements that apply would run.")] = False,
-    format_: Annotated[
-        str, typer.Option("--format", metavar="table|json", help="How to print it; JSON is as told above.")
-    ] = "table",
+    format_: FormatOption = "table",
     rename: RenameOption = None,
     recompute: RecomputeOption = False,
     keep_extra: KeepExtraOption = False,
@@ -62,12 +60,13 @@ def diff(
     Changes are safe unless they say DESTRUCTIVE (data is lost) or BLOCKED (cannot be done as things are).
 
     The JSON has "version" (1), "differs", "changes", "recompute" and "statements". Each change has "change"
-    (its kind), "mark", "schema", "table", "text", "risk" (safe, destructive, blocked; null for a note),
-    "reason", "rows" (that it touches), "estimated", "hint", "recomputable", and the details of its kind.
-    "recompute" lists schema, table and rows of the computed tables that --recompute would declare anew.
+    (its kind), "mark", "schema", "table", "name" (in the database), "text", "risk" (safe, destructive,
+    blocked; null for a note), "reason", "rows" (that it touches), "estimated", "hint", "recomputable", and
+    the details of its kind. "recompute" lists "schema", "table", "name" and "rows" of the computed tables
+    that --recompute would declare anew.
     """
-    choice("--format", format_, ("table", "json"))
-    if sql and format_ == "json":
+    as_json = is_json(format_)
+    if sql and as_json:
         raise typer.BadParameter("give --sql or --format json, not both: the JSON has the statements too")
     work = open_workspace(ctx)
     if check and not tables:
@@ -81,11 +80,13 @@ def diff(
     )
     plan = make_plan(work.instance, work.select(tables, exclude), options)
     check_excluded(work, plan, exclude)
-    if format_ == "json":
+    if as_json:
         console.json(plan.as_json())
     elif sql:
         for line in script_text(plan):
             console.out(line)
+        if not plan.work:
+            console.note("no difference that a statement removes" if plan.changes else "no difference")
     else:
         show(plan)
     if check and plan.work:

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from djcli.cli import console
+from djcli.cli.options import FormatOption, is_json
 from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
 from djcli.definition.model import TableId
 from djcli.errors import SelectionError
-from djcli.names import Tier, counted, display_name
+from djcli.names import Tier, counted
 from djcli.tables.drop import DropPlan, drop_tables, plan_drop
 
 app = typer.Typer(rich_markup_mode=None)
@@ -26,18 +27,21 @@ def drop(
     everything: Annotated[
         bool, typer.Option("--all", help="Also the tables of the pipelines' schemas that no class declares.")
     ] = False,
+    format_: FormatOption = "table",
 ) -> None:
     """Drop tables, with all that depends on them."""
     if everything and (tables or exclude):
         raise typer.BadParameter("select tables or give --all, not both")
+    as_json = is_json(format_)
     work = open_workspace(ctx)
     plan = plan_drop(work.instance, _asked(work, tables, exclude, everything=everything))
     _check_excluded(work, plan, exclude)
+    _show(plan, as_json=as_json)
     if not plan.rows:
         console.note("nothing to drop: none of the tables is in the database")
         return
-    _show(plan)
     if dry_run:
+        console.note(f"would drop {counted(len(plan.rows), 'table')}")
         return
     if not yes:
         rows = sum(plan.rows.values())
@@ -78,13 +82,18 @@ def _check_excluded(work: Workspace, plan: DropPlan, exclude: list[str] | None) 
         )
 
 
-def _show(plan: DropPlan) -> None:
-    rows = [
-        [
-            f"{table.schema}.{display_name(table.name)}",
-            number,
-            "" if table in plan.asked else "depends on what was asked for",
+def _show(plan: DropPlan, *, as_json: bool) -> None:
+    if as_json:
+        tables = [
+            {**table.as_json(), "rows": number, "asked": table in plan.asked}
+            for table, number in plan.rows.items()
         ]
+        console.json({"rows": sum(plan.rows.values()), "tables": tables})
+        return
+    if not plan.rows:
+        return
+    rows = [
+        [table, number, "" if table in plan.asked else "depends on what was asked for"]
         for table, number in plan.rows.items()
     ]
     console.table(

@@ -17,7 +17,7 @@ from djcli.cli.workspace import TableArgument, open_workspace
 from djcli.errors import SelectionError
 from djcli.names import counted, did_you_mean
 from djcli.tables.expression import QueryExpression
-from djcli.tables.files.formats import FORMATS, write_rows
+from djcli.tables.files.formats import FORMATS, check_writable, write_rows
 from djcli.tables.table import Table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -52,6 +52,7 @@ def export(
     work.declared([found], named=[found])
     rows = found() & AndList(typed)
     kept = _without(found, rows, omit or ())
+    check_writable(kept.heading, kind, "leave it out with --omit")
     with open_target(file, yes=yes) as target, RowBar(found.class_label) as bar:
         number = write_rows(target, kind, kept.heading, _watched(kept, bar))
     if file != "-":

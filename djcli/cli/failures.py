@@ -34,13 +34,19 @@ def explain(error: BaseException, *, verbose: bool = False) -> str:
     while link is not None:
         text = _words(link)
         told = str(link).strip()
-        if not any(text in part or (told and told in part) for part in parts):
+        is_known = any(text in part or (told and told in part) for part in parts)
+        if not is_known and not (parts and _is_broken_constraint(link)):
             parts.append(text)
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     line = ": ".join(parts)
     if verbose:
         line += "\n" + "".join(traceback.format_exception(error)).rstrip()
     return line
+
+
+def _is_broken_constraint(error: BaseException) -> bool:
+    """Whether PostgreSQL refused a row: what our own error says of it is more than PostgreSQL knows."""
+    return (getattr(error, "sqlstate", None) or "").startswith("23")
 
 
 def _words(error: BaseException) -> str:

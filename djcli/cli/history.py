@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from djcli.cli import console
-from djcli.cli.options import FormatOption, choice, count
+from djcli.cli.options import FormatOption, count, is_json
 from djcli.cli.workspace import ExcludeOption, TablesArgument, open_workspace
 from djcli.migration.history import read_history
 
@@ -30,7 +30,7 @@ def history(
     JSON is a list of entries with "schema", "number", "applied" (UTC), "role", "user", "host", "version",
     "changes" (as in djcli diff --format json, with "done") and "statements".
     """
-    choice("--format", format_, ("table", "json"))
+    as_json = is_json(format_)
     number = count("--limit", limit)
     work = open_workspace(ctx)
     schemas = {schema.name for schema in work.pipelines.schemas}
@@ -40,7 +40,7 @@ def history(
         entries = [entry for entry in told if entry.changes][:number]
     else:
         entries = read_history(work.instance.connection, schemas, number)
-    if format_ == "json":
+    if as_json:
         console.json([entry.as_json() for entry in entries])
         return
     if not entries:

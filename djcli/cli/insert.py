@@ -6,7 +6,7 @@ import shutil
 import sys
 from array import array
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from heapq import heappush, heappushpop
 from pathlib import Path
@@ -21,12 +21,13 @@ from djcli.cli.failures import EXIT_ERROR
 from djcli.cli.options import choice, count
 from djcli.cli.workspace import TableArgument, open_workspace
 from djcli.errors import DataJointError, LostConnectionError, SelectionError
-from djcli.names import counted
+from djcli.names import Tier, counted
 from djcli.sql.insert import OnDuplicate
 from djcli.tables.check import check_rows
 from djcli.tables.encode import Problem
 from djcli.tables.files.formats import FORMATS, format_of
 from djcli.tables.files.rowfile import RowFile
+from djcli.tables.insert import insert as insert_rows
 from djcli.tables.table import Table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -74,16 +75,15 @@ class Task:
     ignore_extra: bool
 
     def insert(self, bar: RowBar) -> int:
-        """Insert the rows and return how many there were."""
-        rows = replace(self.file, follow=bar.step)
-        self.table().insert(
-            rows,
-            replace=self.on_duplicate is OnDuplicate.REPLACE,
-            skip_duplicates=self.on_duplicate is OnDuplicate.SKIP,
+        """Insert the rows and return how many, those aside that were passed over."""
+        table = self.table()
+        return insert_rows(
+            table.instance,
+            table.model,
+            replace(self.file, follow=bar.step),
+            on_duplicate=self.on_duplicate,
             ignore_extra_fields=self.ignore_extra,
-            allow_direct_insert=True,
         )
-        return bar.rows
 
 
 @dataclass(slots=True)
@@ -186,10 +186,11 @@ def insert(
     _check_file(file, format_)
     target = _rejects(file, format_, rejects) if keep_going else None
     work = open_workspace(ctx)
-    found = work.find(table)
-    if found.tier.is_auto and not direct:
+    found = work.find(table, to_change=True)
+    maker = found.master if found.tier is Tier.PART else found
+    if maker.tier.is_auto and not direct:
         raise DataJointError(
-            f"{found.class_label} is computed: its rows come from make(), run: djcli populate {found.class_label}; "
+            f"{found.class_label} is computed: its rows come from make(), run: djcli populate {maker.class_label}; "
             "to insert them from a file all the same, add --allow-direct-insert"
         )
     work.declared([found], named=[found])
@@ -237,7 +238,7 @@ def _check_file(file: str, format_: str | None) -> None:
     path = Path(file)
     if path.is_dir():
         raise SelectionError(f"{file} is a folder: name a file of rows")
-    if not path.is_file():
+    if not path.exists():
         raise SelectionError(f"there is no file {file}")
     if format_ is None:
         try:
@@ -267,12 +268,13 @@ def _shown(file: str) -> str:
 
 @contextmanager
 def _at_hand(file: str) -> Generator[Path]:
-    """Yield the path of a file that can be read more than once; standard input is kept in one meanwhile."""
-    if file != "-":
+    """Yield the path of a file that can be read more than once; what a pipe gives is kept in one meanwhile."""
+    if file != "-" and Path(file).is_file():
         yield Path(file)
         return
     with NamedTemporaryFile(prefix="djcli-") as kept:
-        shutil.copyfileobj(sys.stdin.buffer, kept)
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source:
+            shutil.copyfileobj(source, kept)
         kept.flush()
         yield Path(kept.name)
 
@@ -285,7 +287,7 @@ def _run(task: Task, most: int, target: Path | None) -> None:
     label = task.table.class_label
     try:
         with RowBar(label) as bar:
-            rows = task.insert(bar)
+            inserted = task.insert(bar)
     except LostConnectionError:
         raise
     except DataJointError as error:
@@ -297,7 +299,7 @@ def _run(task: Task, most: int, target: Path | None) -> None:
             raise typer.Exit(EXIT_ERROR) from error
         _insert_good(task, findings, target)
         raise typer.Exit(EXIT_ERROR) from error
-    console.note(f"inserted {counted(rows, 'row')} into {label}" if rows else _nothing(task))
+    console.note(_told(task, inserted, bar.rows) if bar.rows else _nothing(task))
 
 
 def _insert_good(task: Task, findings: Findings, target: Path) -> None:
@@ -307,13 +309,13 @@ def _insert_good(task: Task, findings: Findings, target: Path) -> None:
     good = replace(task, file=replace(task.file, without=findings.numbers))
     try:
         with RowBar(task.table.class_label) as bar:
-            good.insert(bar)
+            inserted = good.insert(bar)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
     bad = len(findings.numbers)
     _list(task, findings)
-    console.note(f"inserted {counted(findings.rows - bad, 'row')} into {task.table.class_label}")
+    console.note(_told(task, inserted, findings.rows - bad))
     console.note(f"{counted(bad, 'bad row')} written to {target}: mend and insert that file")
 
 
@@ -372,6 +374,12 @@ def _list(task: Task, findings: Findings) -> None:
     bad = set(findings.numbers) - {problem.number for problem in first}
     if bad:
         console.note(f"  and {counted(len(bad), 'more bad row')} (--max-errors shows more)")
+
+
+def _told(task: Task, inserted: int, rows: int) -> str:
+    passed_over = rows - inserted if task.on_duplicate is OnDuplicate.SKIP else 0
+    more = f", passed over {passed_over} whose key is there already" if passed_over else ""
+    return f"inserted {counted(rows - passed_over, 'row')} into {task.table.class_label}{more}"
 
 
 def _nothing(task: Task) -> str:

@@ -6,7 +6,7 @@ import typer
 
 from djcli.catalog.introspect import count_rows
 from djcli.cli import console
-from djcli.cli.options import FormatOption, choice
+from djcli.cli.options import FormatOption, is_json
 from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
 from djcli.tables.table import Table
 
@@ -21,10 +21,10 @@ def ls(
     format_: FormatOption = "table",
 ) -> None:
     """List the pipelines' tables."""
-    choice("--format", format_, ("table", "json"))
+    as_json = is_json(format_)
     work = open_workspace(ctx)
     facts = _facts(work, work.select(tables, exclude))
-    if format_ == "json":
+    if as_json:
         console.json(facts)
         return
     console.table(

@@ -28,20 +28,27 @@ def shared(ctx: typer.Context) -> Shared:
 
 
 def _pipelines(ctx: typer.Context, value: list[str] | None) -> list[str] | None:
-    shared(ctx).pipelines.extend(value or ())
+    shared(ctx).pipelines.extend(_given("--pipeline", text) for text in value or ())
     return value
 
 
 def _db_url(ctx: typer.Context, value: str | None) -> str | None:
-    options = shared(ctx)
-    options.db_url = value or options.db_url
+    if value is not None:
+        shared(ctx).db_url = _given("--db-url", value)
     return value
 
 
 def _profile(ctx: typer.Context, value: str | None) -> str | None:
-    options = shared(ctx)
-    options.profile = value or options.profile
+    if value is not None:
+        shared(ctx).profile = _given("--profile", value)
     return value
+
+
+def _given(option: str, text: str) -> str:
+    """Refuse an empty text: a variable that is not set must not come to mean another database."""
+    if not text.strip():
+        raise typer.BadParameter("it is empty", param_hint=option)
+    return text
 
 
 def _verbose(ctx: typer.Context, value: bool) -> bool:
@@ -75,6 +82,7 @@ VerboseOption = Annotated[
 ]
 
 FormatOption = Annotated[str, typer.Option("--format", metavar="table|json", help="How to print it.")]
+"""For what is listed; `is_json` reads it."""
 
 _COMPLETION = {"--install-completion", "--show-completion"}
 """Options that Typer gives to every application; they are the root command's alone."""
@@ -136,9 +144,20 @@ def count(option: str, text: str | None) -> int | None:
     """
     if text is None:
         return None
-    if not re.fullmatch(r"\d+", text.strip()):
+    if not re.fullmatch(r"[0-9]{1,18}", text.strip()):  # as PostgreSQL counts
         raise typer.BadParameter(f"{text!r} is no whole number from zero up", param_hint=option)
     return int(text)
+
+
+def is_json(text: str) -> bool:
+    """Read the value of `FormatOption`.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is neither of the two.
+    """
+    return choice("--format", text, ("table", "json")) == "json"
 
 
 def choice(option: str, text: str, choices: tuple[str, ...]) -> str:

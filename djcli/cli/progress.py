@@ -8,12 +8,14 @@ import typer
 
 from djcli.cli import console
 from djcli.cli.failures import EXIT_PENDING
-from djcli.cli.options import FormatOption, choice
+from djcli.cli.options import FormatOption, is_json
 from djcli.cli.workspace import ExcludeOption, TablesArgument, open_workspace
 from djcli.populate.keys import Progress, progress_of
 from djcli.tables.table import Table
 
 app = typer.Typer(rich_markup_mode=None)
+
+_COUNTS = ("table", "rows", "done", "remaining")
 
 
 @app.command("progress")
@@ -27,7 +29,7 @@ def progress(
     format_: FormatOption = "table",
 ) -> None:
     """Show how much of each Computed and Imported table is done."""
-    choice("--format", format_, ("table", "json"))
+    as_json = is_json(format_)
     work = open_workspace(ctx)
     chosen = work.select_computed(tables, exclude)
     if not chosen:
@@ -35,12 +37,12 @@ def progress(
     chosen = work.declared(chosen, named=work.named(tables))
     found = progress_of(work.instance, [table() for table in chosen])
     facts = [_facts(table, state) for table, state in zip(chosen, found, strict=True)]
-    if format_ == "json":
+    if as_json:
         console.json(facts)
     else:
         console.table(
-            ["table", "rows", "done", "remaining", "percent"],
-            [[*list(fact.values())[:-1], _percent(fact["percent"])] for fact in facts],
+            [*_COUNTS, "percent"],
+            [[*(fact[name] for name in _COUNTS), _percent(fact["percent"])] for fact in facts],
         )
     if check and any(state.remaining for state in found):
         raise typer.Exit(EXIT_PENDING)
@@ -51,7 +53,9 @@ def _facts(table: type[Table], state: Progress) -> dict[str, object]:
     if state.total is not None and state.done is not None:
         percent = 100.0 * state.done / state.total if state.total else 100.0
     return {
+        "schema": table.class_id().schema,
         "table": table.class_label,
+        "name": table.class_id().name,
         "rows": state.rows,
         "done": state.done,
         "remaining": state.remaining,

@@ -60,7 +60,7 @@ def parse_restriction(given: str) -> Restriction:
             advice = f"{given!r} is not ATTR=VALUE: an attribute, one of {' '.join(OPERATORS)}, and a value"
         raise typer.BadParameter(advice, param_hint="--restrict")
     name, operator, text = match["attribute"], match["operator"], match["text"]
-    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", name):
+    if not all(part.isidentifier() for part in name.split(".")):
         wrong = f"{name!r} is no attribute" if name else "there is no attribute"
         raise typer.BadParameter(
             f"{given!r}: {wrong} before {operator!r}: write ATTR=VALUE", param_hint="--restrict"

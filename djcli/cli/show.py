@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
-from djcli.algebra.heading import Heading, HeadingAttribute
+from djcli.algebra.heading import Heading
 from djcli.algebra.ordering import Top, read_order
 from djcli.algebra.restriction import AndList
 from djcli.cli import console
+from djcli.cli.cells import shown
 from djcli.cli.conditions import RestrictOption, conditions_of
 from djcli.cli.options import count
 from djcli.cli.restriction import parse_restrictions
@@ -24,8 +24,7 @@ from djcli.names import counted
 from djcli.settings import config
 from djcli.tables.expression import QueryExpression
 from djcli.tables.fetch import ALL, Page
-from djcli.tables.files.formats import FORMATS, write_rows
-from djcli.tables.preview import cell
+from djcli.tables.files.formats import FORMATS, check_writable, write_rows
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -108,7 +107,7 @@ def show(
             else:
                 _show_table(wanted)
         return
-    _check_codecs(wanted, kind)
+    check_writable(wanted.heading, kind, "choose others with --columns")
     with open_target(output, yes=yes) as target, reading(connection):
         number = write_rows(target, kind, wanted.heading, wanted.stream())
     if output is not None:
@@ -176,16 +175,6 @@ def _order(heading: Heading, order_by: Sequence[str] | None) -> tuple[str, ...]:
     return (*terms, "KEY")
 
 
-def _check_codecs(wanted: _Wanted, kind: str) -> None:
-    """Refuse what has no form in a format before anything is written."""
-    stored = [attribute for attribute in wanted.heading if attribute.type.codec is not None]
-    if stored and kind not in ("json", "jsonl"):
-        raise typer.BadParameter(
-            f"attribute {stored[0].name!r} ({stored[0].type.text}) has no form in {kind}: choose others with --columns",
-            param_hint="--format",
-        )
-
-
 def _show_sql(wanted: _Wanted, kind: str) -> None:
     text, values = wanted.statement()
     if kind in ("json", "jsonl"):
@@ -202,18 +191,9 @@ def _show_table(wanted: _Wanted) -> None:
     fetched = [dict(zip(fetched_names, row, strict=True)) for row in wanted.stream(fetched_names)]
     console.table(
         wanted.names,
-        [
-            [_shown(attribute, row.get(attribute.name, ...)) for attribute in wanted.heading]
-            for row in fetched
-        ],
+        [[shown(attribute, row.get(attribute.name, ...)) for attribute in wanted.heading] for row in fetched],
     )
     is_all = not wanted.offset and (wanted.limit is None or len(fetched) < wanted.limit)
     total = len(fetched) if is_all else len(wanted.rows)
     some = f"{len(fetched)} of " if total > len(fetched) else ""
     console.note(some + counted(total, "row"))
-
-
-def _shown(attribute: HeadingAttribute, value: object) -> object:
-    """Return a number as it is, so that it stands to the right, and of anything else a short text."""
-    is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-    return value if is_number or value is None else cell(attribute, value)

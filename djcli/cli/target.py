@@ -73,13 +73,15 @@ def open_target(file: str | None, *, yes: bool = False) -> Generator[BinaryIO]:
         If the file exists, and the answer is no or nobody can be asked.
     SelectionError
         If there is no such folder.
+    DataJointError
+        If nothing can be written there.
     """
     if file in (None, "-"):
         sys.stdout.flush()
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(file).expanduser()
+    path = Path(file)
     if path.exists() and not path.is_file():  # a pipe or a device
         with path.open("wb") as opened:
             yield opened
@@ -88,7 +90,11 @@ def open_target(file: str | None, *, yes: bool = False) -> Generator[BinaryIO]:
         raise SelectionError(f"there is no folder {path.parent}")
     if path.exists() and not yes:
         console.confirm(f"{file} exists. Replace it?", instead="repeat with --yes")
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as kept:
+    try:
+        beside = NamedTemporaryFile(dir=path.parent, prefix=".djcli-", delete=False)  # noqa: SIM115 - entered below
+    except OSError as error:
+        raise DataJointError(f"{file} cannot be written: {error.strerror}") from None
+    with beside as kept:
         try:
             yield cast("BinaryIO", kept)
             kept.flush()

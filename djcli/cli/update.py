@@ -8,9 +8,9 @@ import typer
 
 from djcli.cli import console
 from djcli.cli.assignments import check_name, parse_assignments, typed
+from djcli.cli.cells import told
 from djcli.cli.workspace import TableArgument, open_workspace
 from djcli.errors import SelectionError
-from djcli.tables.preview import cell
 from djcli.tables.table import Table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -46,7 +46,7 @@ def update(
     if both is not None:
         raise typer.BadParameter(f"attribute {both!r} is both set and unset", param_hint="--unset")
     work = open_workspace(ctx)
-    found = work.find(table)
+    found = work.find(table, to_change=True)
     values = {name: typed(found, name, text, "ATTR=VALUE") for name, text in keys.items()}
     _check_key(found, values)
     new: dict[str, Any] = {name: typed(found, name, text, "--set") for name, text in changes.items()}
@@ -68,7 +68,7 @@ def update(
     after = _values(row, list(new)) or before
     for name, value in after.items():
         attribute = found.heading[name]
-        console.note(f"{name}: {cell(attribute, before[name])} -> {cell(attribute, value)}")
+        console.note(f"{name}: {told(attribute, before[name])} -> {told(attribute, value)}")
     console.note(f"updated 1 row of {found.class_label}")
 
 

@@ -125,15 +125,15 @@ class Workspace:
             raise SelectionError("none of the tables selected is a Computed or Imported table")
         return self.in_order(chosen)
 
-    def find(self, text: str) -> type[Table]:
-        """Return the one table that a text selects.
+    def find(self, text: str, *, to_change: bool = False) -> type[Table]:
+        """Return the one table that a text selects; one whose rows are to be changed must be named.
 
         Raises
         ------
         SelectionError
-            If it selects none, or several.
+            If it selects none, or several, or is no name where it must be one.
         """
-        return find_table(text, self.pipelines.tables, self.pipelines.failures)
+        return find_table(text, self.pipelines.tables, self.pipelines.failures, only_by_name=to_change)
 
     @cached_property
     def graph(self) -> Graph:

@@ -46,21 +46,30 @@ class BackgroundCopy:
         rows: Iterable[Sequence[object]],
         types: Sequence[str] = (),
     ) -> None:
+        self._raw = raw
         self._conn = raw.pgconn
         self._encoding = raw.info.encoding
         with translated():
             data = _formatted(raw, rows, types)
-            self._conn.send_query(statement)
-            self._flush()
-            result = self._result()
-            if result is None or result.status != pq.ExecStatus.COPY_IN:
-                self._drain()
-                raise self._error(result)
-            for start in range(0, len(data), _PORTION):
-                self._put(data[start : start + _PORTION])
-            while not self._conn.put_copy_end():
-                self._wait(writing=True)
-            self._flush()
+        try:
+            with translated():
+                self._send(statement, data)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _send(self, statement: bytes, data: memoryview) -> None:
+        self._conn.send_query(statement)
+        self._flush()
+        result = self._result()
+        if result is None or result.status != pq.ExecStatus.COPY_IN:
+            self._drain()
+            raise self._error(result)
+        for start in range(0, len(data), _PORTION):
+            self._put(data[start : start + _PORTION])
+        while not self._conn.put_copy_end():
+            self._wait(writing=True)
+        self._flush()
 
     @property
     def is_done(self) -> bool:
@@ -84,7 +93,12 @@ class BackgroundCopy:
                 raise self._error(result)
 
     def abandon(self) -> None:
-        """Wait for the end, whatever it is."""
+        """End it before its time: the server drops the rows, and the connection is free again."""
+        with suppress(psycopg.Error):
+            if self._conn.transaction_status == pq.TransactionStatus.ACTIVE:
+                self._raw.cancel()
+        with suppress(psycopg.Error):  # unless all rows are sent
+            self._conn.put_copy_end(b"abandoned")
         with suppress(psycopg.Error):
             self._drain()
 

@@ -26,6 +26,10 @@ class TableId(NamedTuple):
         """Return ``schema.Class``."""
         return f"{self.schema}.{display_name(self.name)}"
 
+    def as_json(self) -> dict[str, object]:
+        """Return what every JSON says of a table: schema, table (as a class is named), name (in the database)."""
+        return {"schema": self.schema, "table": display_name(self.name), "name": self.name}
+
     def is_part_of(self, master: TableId) -> bool:
         """Whether a table of this name is a part of another."""
         if self.schema != master.schema or not self.name.startswith(master.name):
@@ -144,3 +148,8 @@ class TableModel:
     def is_singleton(self) -> bool:
         """Whether the table holds one row at most: it has no primary-key attribute."""
         return not self.primary_key
+
+    @property
+    def refers_to_itself(self) -> bool:
+        """Whether a row may depend on another of the same table."""
+        return any(key.parent == self.id for key in self.foreign_keys)

@@ -81,7 +81,7 @@ class Drawn:
         try:
             path.write_bytes(data)
         except OSError as error:
-            raise DataJointError(f"cannot write the diagram to {path}: {error.strerror}") from error
+            raise DataJointError(f"cannot write the diagram to {path}: {error.strerror}") from None
 
     def encode(self, format: str) -> bytes:  # noqa: A002 - as in `save`
         """Return the drawing as the bytes of a file; see `save`."""

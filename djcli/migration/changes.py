@@ -74,12 +74,12 @@ class Change:
         return {name: json_value(value) for name, value in values.items() if name not in _HEAD}
 
     def as_json(self) -> dict[str, object]:
-        """Return the change as a value of JSON: change, mark, schema, table, text and its details."""
+        """Return the change as a value of JSON: change, mark, schema, table, name, text and its details."""
+        where = self.table.as_json() if self.table else {"schema": self.schema, "table": None, "name": None}
         return {
             "change": self.kind,
             "mark": self.mark,
-            "schema": self.schema,
-            "table": self.table.name if self.table else None,
+            **where,
             "text": self.describe(),
             **self.details(),
         }

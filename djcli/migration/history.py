@@ -84,7 +84,7 @@ class Applied:
     def about(self, tables: Collection[TableId]) -> Applied:
         """Return the entry with the changes of these tables only."""
         names = {table.name for table in tables if table.schema == self.schema}
-        return replace(self, changes=[each for each in self.changes if each["table"] in names])
+        return replace(self, changes=[each for each in self.changes if each.get("name") in names])
 
     def as_json(self) -> dict[str, object]:
         """Return the entry as a value of JSON."""

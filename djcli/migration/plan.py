@@ -11,6 +11,9 @@ from djcli.migration.questions import Count
 from djcli.migration.risk import Risk, Verdict
 from djcli.migration.steps import Step
 
+_HEAD = ("change", "mark", "schema", "table", "name", "text")
+"""What the JSON of every change begins with."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -67,7 +70,7 @@ class PlannedChange:
     def as_json(self) -> dict[str, object]:
         """Return the change as a value of JSON; see `Plan.as_json`."""
         told = self.change.as_json()
-        head = {name: told.pop(name) for name in ("change", "mark", "schema", "table", "text")}
+        head = {name: told.pop(name) for name in _HEAD}
         rows = self.verdict.rows
         return {
             **head,
@@ -133,23 +136,21 @@ class Plan:
         ``version`` is 1; new fields may come, none goes or changes its meaning without another version.
         ``differs`` tells whether there is work to be done. ``changes`` is a list, each with
 
-        - ``change`` (the kind, such as ``attribute-added``), ``mark`` (``+ - ~ =``), ``schema``, ``table`` (the
-          name in the database; null for a schema) and ``text`` (one line for people),
+        - ``change`` (the kind, such as ``attribute-added``), ``mark`` (``+ - ~ =``), ``schema``, ``table``
+          (as a class is named), ``name`` (in the database; both null for a schema) and ``text`` (one line for
+          people),
         - ``risk`` (``safe``, ``destructive`` or ``blocked``; null for a note), ``reason``, ``rows`` (how many
           it touches; null where it touches none or nobody counted), ``estimated`` (whether the planner's
           estimate), ``hint`` and ``recomputable`` (whether ``--recompute`` settles it),
         - and the details of its kind: ``attribute``, ``before``, ``after``, ``key``, ``index``, ``keys``.
 
         ``recompute`` lists the tables that would be dropped and declared anew by ``--recompute``, each with
-        ``schema``, ``table`` and ``rows``. ``statements`` is the SQL, in order.
+        ``schema``, ``table``, ``name`` and ``rows``. ``statements`` is the SQL, in order.
         """
         return {
             "version": 1,
             "differs": bool(self.work),
             "changes": [each.as_json() for each in self.changes],
-            "recompute": [
-                {"schema": table.schema, "table": table.name, "rows": rows.number}
-                for table, rows in self.offer.items()
-            ],
+            "recompute": [{**table.as_json(), "rows": rows.number} for table, rows in self.offer.items()],
             "statements": list(self.statements),
         }

@@ -230,18 +230,37 @@ def named_tables(selection: Sequence[str], tables: Sequence[type[Table]]) -> set
     return {cls for each, cls in classes.items() if any(each.fits(term) for term in plain)}
 
 
-def find_table(text: str, tables: Sequence[type[Table]], failures: Sequence[LoadFailure] = ()) -> type[Table]:
+def find_table(
+    text: str,
+    tables: Sequence[type[Table]],
+    failures: Sequence[LoadFailure] = (),
+    *,
+    only_by_name: bool = False,
+) -> type[Table]:
     """Find the one table that a text selects.
+
+    Parameters
+    ----------
+    text
+        A selection of one table.
+    tables
+        The tables to look among.
+    failures
+        Modules that cannot be used, for the message when a name is not found.
+    only_by_name
+        Whether it must be the table's name, so that no slip chooses what is changed.
 
     Raises
     ------
     SelectionError
-        If it selects none, or several.
+        If it selects none, or several, or is no name where it must be one.
     """
     classes = _candidates(tables)
     terms = parse_terms([text])
     if len(terms) != 1:
         raise SelectionError(f"{text!r} names {len(terms)} tables, but here goes only one")
+    if only_by_name and not terms[0].is_plain:
+        raise SelectionError(f"{text!r} is not a table's name: where rows are changed, write the name itself")
     return classes[Chooser(list(classes), lambda: graph_of(tables), failures).one(terms[0])]
 
 

@@ -105,7 +105,7 @@ def delete(
     part_integrity
         ``'enforce'``, ``'ignore'`` or ``'cascade'``.
     consent
-        Who is asked instead of the person at the terminal.
+        Who is asked instead of the person at the terminal, and tells what was done.
 
     Returns
     -------
@@ -117,16 +117,19 @@ def delete(
     shown: Counts | None = None
     if consent is not None or must_ask(prompt):
         shown = _preview(table, plan, part_integrity)
-        if not any(shown.values()):
+        if consent is None and not any(shown.values()):
             logger.info("nothing to delete: %s has no such row", table.class_label)
             return 0
         if not (consent or _ask)(shown):
             logger.info("deleted nothing")
             return 0
+        if not any(shown.values()):
+            return 0
     deleted = _delete_with_patience(table, plan, part_integrity, shown)
-    for name, number in deleted.items():
-        if number:
-            logger.info("deleted %s of %s", counted(number, "row"), name)
+    if consent is None:
+        for name, number in deleted.items():
+            if number:
+                logger.info("deleted %s of %s", counted(number, "row"), name)
     return deleted[table.id]
 
 

@@ -98,7 +98,7 @@ def encode_blocks(
                 tell(Problem(number, name, message, MissingAttributeError))
         encoded = _encode(model, known, tell)
         headers.add(block.source.header)
-        yield from _left_out(model, encoded)
+        yield from _left_out(model, _with_defaults(model, encoded))
 
 
 def _telling(block: Block, report: Report, headers: set[str]) -> Report:
@@ -273,8 +273,44 @@ def _read_text(
     return _encode_each(attribute, read, values, block.numbers, report)
 
 
+def _with_defaults(model: TableModel, block: Block) -> Block:
+    """Put defaults in the place of None where they are literals, so that rows need not be told apart.
+
+    Where rows may depend on others of the same table, attributes that are not given are put in too: all rows
+    then go in together, in whatever order they stand.
+    """
+    known = _defaults(model)
+    columns = {
+        name: [known[name] if value is None else value for value in values]
+        if name in known and None in values
+        else values
+        for name, values in zip(block.names, block.columns, strict=True)
+    }
+    if model.refers_to_itself:
+        given = columns
+        default = {attribute.name: None for attribute in model if attribute.nullable} | known
+        columns = {
+            name: given[name] if name in given else [default[name]] * len(block)
+            for name in model.names
+            if name in given or name in default
+        }
+    return replace(block, names=tuple(columns), columns=list(columns.values()))
+
+
+@lru_cache(maxsize=1024)
+def _defaults(model: TableModel) -> dict[str, object]:
+    """Return the encoded defaults, but for null and those that only the database can tell."""
+    found: dict[str, object] = {}
+    for attribute in model.attributes:
+        kind, default = attribute.type, attribute.default
+        if default is not None and not default.is_expression and not attribute.nullable:
+            value = parse_text(kind.name, kind.column, kind.args, kind.labels, default.value)
+            found[attribute.name] = encoders(model)[attribute.name](value)
+    return found
+
+
 def _left_out(model: TableModel, block: Block) -> Iterator[Block]:
-    """Leave out, row by row, attributes given as None that have a default of their own."""
+    """Leave out, row by row, attributes given as None whose default only the database can tell."""
     places = [
         place
         for place, name in enumerate(block.names)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import nullcontext
-from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -26,6 +24,7 @@ from djcli.sql.compile import compile_select
 from djcli.sql.insert import OnDuplicate
 from djcli.sql.statement import parameters
 from djcli.tables.blocks import BLOCK, Block
+from djcli.tables.chunks import CHUNK, Chunks, merged
 from djcli.tables.encode import Problem, encode_blocks, encode_dict, encode_dicts, encoders, unknown
 from djcli.tables.files.rowfile import RowFile
 from djcli.tables.instance import Instance
@@ -35,17 +34,8 @@ from djcli.tables.rows import read_blocks
 
 __all__ = ["EncodedRow", "encode_rows", "encoders", "insert", "send_rows"]
 
-CHUNK = 20_000
-"""Rows in one statement; more go in several, within one transaction."""
-
-CHUNK_BYTES = 32_000_000
-"""About as many bytes of long values in one statement."""
-
 FEW = 500
 """Up to so many rows are sent as arrays, more by COPY."""
-
-_LONG = frozenset(("json", "bytes", "codec", "native"))
-"""Types whose values may be so long that their bytes count."""
 
 ATTEMPTS = 8
 """How often an insert is tried that others get in the way of."""
@@ -62,7 +52,7 @@ def insert(
     on_duplicate: OnDuplicate = OnDuplicate.REFUSE,
     ignore_extra_fields: bool = False,
     chunk_size: int | None = None,
-) -> None:
+) -> int:
     """Insert rows into a table, all or none.
 
     Parameters
@@ -80,6 +70,11 @@ def insert(
     chunk_size
         How many rows go in one statement.
 
+    Returns
+    -------
+    int
+        How many rows were inserted or replaced; those that a running populate takes count too.
+
     Raises
     ------
     DataJointError
@@ -89,30 +84,32 @@ def insert(
     if chunk_size is not None and chunk_size < 1:
         raise DataJointError(f"chunk_size={chunk_size}: it must be positive")
     if isinstance(rows, Expression):
-        _insert_expression(instance, model, rows, on_duplicate, ignore_extra_fields=ignore_extra_fields)
-        return
+        return _insert_expression(
+            instance, model, rows, on_duplicate, ignore_extra_fields=ignore_extra_fields
+        )
     if _hand_over(instance, model, rows, on_duplicate):
-        return
-    size = chunk_size or CHUNK
+        return len(cast("Sized", rows))
+    size = chunk_size or (sys.maxsize if model.refers_to_itself else CHUNK)
     encoded = _encoded(model, rows, ignore_extra_fields=ignore_extra_fields)
-    chunks = _Chunks(model, _of_own_key(model, encoded), size)
+    chunks = Chunks(model, _of_own_key(model, encoded), size)
     first = chunks.take()
     if not first:
-        return
+        return 0
     if sum(map(len, first)) <= FEW or instance.interceptor is not None:
         second = chunks.take()
         if not second:
-            _insert_one_chunk(instance, model, first, on_duplicate)
-            return
+            return _insert_one_chunk(instance, model, first, on_duplicate)
         chunks.ready.extendleft((second, first))
     else:
         chunks.ready.appendleft(first)
     # An iterator may ask this very connection for its rows, which it cannot while a COPY is open.
     between = chunks.read_ahead if _is_at_hand(rows) and not any(a.type.codec for a in model) else None
     connection = instance.connection
+    number = 0
     with connection.transaction:
         while chunk := chunks.take():
-            _insert_chunk(connection, model, chunk, on_duplicate, between)
+            number += _insert_chunk(connection, model, chunk, on_duplicate, between)
+    return number
 
 
 def _hand_over(instance: Instance, model: TableModel, given: object, on_duplicate: OnDuplicate) -> bool:
@@ -199,94 +196,24 @@ def encode_rows(
 # ---- chunks ---------------------------------------------------------------------------------------------
 
 
-class _Chunks:
-    """Puts blocks that give the same attributes together, up to a number of rows or bytes.
-
-    Attributes
-    ----------
-    ready
-        The chunks to be taken next.
-    """
-
-    def __init__(self, model: TableModel, blocks: Iterable[Block], size: int) -> None:
-        self.ready: deque[list[Block]] = deque()
-        self._pieces = (piece for block in blocks for piece in _pieces(block, size))
-        self._size = size
-        self._long = {attribute.name for attribute in model if attribute.type.name in _LONG}
-        self._waiting: dict[tuple[str, ...], tuple[list[Block], int, int]] = {}
-
-    def take(self) -> list[Block]:
-        """Return the next chunk; empty at the end."""
-        while not self.ready:
-            if not self.pull():
-                break
-        return self.ready.popleft() if self.ready else []
-
-    def pull(self) -> bool:
-        """Read one more block; False at the end, when all there is has become ready."""
-        piece = next(self._pieces, None)
-        if piece is None:
-            self.ready.extend(blocks for blocks, _, _ in self._waiting.values())
-            self._waiting.clear()
-            return False
-        blocks, rows, octets = self._waiting.pop(piece.names, ([], 0, 0))
-        weight = self._weight(piece)
-        if blocks and (rows + len(piece) > self._size or octets + weight > CHUNK_BYTES):
-            self.ready.append(blocks)
-            blocks, rows, octets = [], 0, 0
-        blocks.append(piece)
-        self._waiting[piece.names] = blocks, rows + len(piece), octets + weight
-        return True
-
-    def read_ahead(self) -> bool:
-        """Read one more block, unless the next chunk is ready; tell whether there may be more to read."""
-        return not self.ready and self.pull()
-
-    def _weight(self, block: Block) -> int:
-        """Return about how many bytes the long values of a block take."""
-        columns = [
-            column for name, column in zip(block.names, block.columns, strict=True) if name in self._long
-        ]
-        return sum(len(value) for column in columns for value in column if isinstance(value, (str, bytes)))
-
-
-def _pieces(block: Block, size: int) -> Iterator[Block]:
-    if len(block) <= size:
-        yield block
-        return
-    for start in range(0, len(block), size):
-        yield block.part(slice(start, start + size))
-
-
-def _merged(blocks: list[Block]) -> Block:
-    if len(blocks) == 1:
-        return blocks[0]
-    columns: list[Sequence[object]] = [
-        list(chain.from_iterable(parts)) for parts in zip(*(block.columns for block in blocks), strict=True)
-    ]
-    numbers = list(chain.from_iterable(block.numbers for block in blocks))
-    return replace(blocks[0], columns=columns, numbers=numbers)
-
-
 def _insert_one_chunk(
     instance: Instance, model: TableModel, blocks: list[Block], on_duplicate: OnDuplicate
-) -> None:
+) -> int:
     """Insert all there is: handed to a running populate, or at once."""
     taker = instance.interceptor
     if taker is not None and on_duplicate is OnDuplicate.REFUSE:
         rows = [values for block in blocks for values in block.rows()]
         if taker.write(model, blocks[0].names, rows):
-            return
+            return len(rows)
     connection = instance.connection
     attempts = 1 if connection.in_transaction else ATTEMPTS
     for attempt in range(1, attempts + 1):
         try:
-            _insert_chunk(connection, model, blocks, on_duplicate)
+            return _insert_chunk(connection, model, blocks, on_duplicate)
         except DataJointError as error:
             if attempt == attempts or not is_conflict(error):
                 raise
-        else:
-            return
+    raise AssertionError("unreachable")
 
 
 def _insert_chunk(
@@ -295,16 +222,16 @@ def _insert_chunk(
     blocks: list[Block],
     on_duplicate: OnDuplicate,
     between: Callable[[], bool] | None = None,
-) -> None:
+) -> int:
     """Insert blocks; what the database refuses is told by row, and an open transaction survives it."""
     is_one_statement = sum(map(len, blocks)) <= FEW and bool(blocks[0].names)
     try:
         with nullcontext() if is_one_statement else connection.transaction:
-            _send(connection, model, blocks, on_duplicate, between)
+            return _send(connection, model, blocks, on_duplicate, between)
     except QueryError as error:
         if is_conflict(error):
             raise
-        told = explain(connection, model, _merged(blocks), on_duplicate, error)
+        told = explain(connection, model, merged(blocks), on_duplicate, error)
         made = making.get()
         if isinstance(told, DuplicateError) and made is not None and model.id == made.table.id:
             told = DuplicateError(f"{told}: make() of {made.label} has inserted it before")
@@ -332,22 +259,23 @@ def _send(
     blocks: list[Block],
     on_duplicate: OnDuplicate,
     between: Callable[[], bool] | None = None,
-) -> None:
+) -> int:
     names = blocks[0].names
     number = sum(map(len, blocks))
     if not names:
-        for _ in range(number):
-            connection.execute(statements.insert_rows(model, (), on_duplicate))
-    elif number <= FEW:
-        _send_arrays(connection, model, _merged(blocks), on_duplicate)
-    elif on_duplicate is OnDuplicate.REFUSE:
+        statement = statements.insert_rows(model, (), on_duplicate)
+        return sum(connection.execute(statement) for _ in range(number))
+    if number <= FEW:
+        return _send_arrays(connection, model, merged(blocks), on_duplicate)
+    if on_duplicate is OnDuplicate.REFUSE:
         _copy(connection, statements.copy_rows(model, names), _rows(blocks, with_numbers=False), between)
-    else:
-        # An INSERT from a temporary table resolves the conflicts.
-        connection.execute(statements.create_stage(model, names))
-        _copy(connection, statements.copy_to_stage(names), _rows(blocks, with_numbers=True), between)
-        connection.execute(statements.insert_stage(model, names, on_duplicate))
-        connection.execute(statements.drop_stage())
+        return number
+    # An INSERT from a temporary table resolves the conflicts.
+    connection.execute(statements.create_stage(model, names))
+    _copy(connection, statements.copy_to_stage(names), _rows(blocks, with_numbers=True), between)
+    inserted = connection.execute(statements.insert_stage(model, names, on_duplicate))
+    connection.execute(statements.drop_stage())
+    return inserted
 
 
 def _rows(blocks: list[Block], *, with_numbers: bool) -> Iterator[tuple[object, ...]]:
@@ -369,13 +297,13 @@ def _copy(
     try:
         while not flight.is_done and between():
             pass
+        flight.finish()
     except BaseException:
         flight.abandon()
         raise
-    flight.finish()
 
 
-def _send_arrays(connection: Connection, model: TableModel, block: Block, on_duplicate: OnDuplicate) -> None:
+def _send_arrays(connection: Connection, model: TableModel, block: Block, on_duplicate: OnDuplicate) -> int:
     columns: Sequence[Sequence[object]] = block.columns
     if on_duplicate is OnDuplicate.REPLACE:
         # ON CONFLICT cannot touch a row twice: of rows with one key the last one counts.
@@ -383,7 +311,7 @@ def _send_arrays(connection: Connection, model: TableModel, block: Block, on_dup
         rows = {tuple(row[place] for place in places): row for row in block.rows()}
         columns = list(zip(*rows.values(), strict=True))
     statement = statements.insert_rows(model, block.names, on_duplicate)
-    connection.execute(statement, {f"c{i}": list(column) for i, column in enumerate(columns)})
+    return connection.execute(statement, {f"c{i}": list(column) for i, column in enumerate(columns)})
 
 
 # ---- copying inside the database ------------------------------------------------------------------------
@@ -396,7 +324,7 @@ def _insert_expression(
     on_duplicate: OnDuplicate,
     *,
     ignore_extra_fields: bool,
-) -> None:
+) -> int:
     heading = rows.node.heading
     names = tuple(name for name in heading.names if name in model)
     extra = [name for name in heading.names if name not in model]
@@ -414,7 +342,7 @@ def _insert_expression(
     query = compile_select(rows.node, names).text
     statement = statements.insert_query(model, names, query, on_duplicate)
     try:
-        connection.execute(statement, parameters(rows.values))
+        return connection.execute(statement, parameters(rows.values))
     except DuplicateError as error:
         advice = "; skip_duplicates=True passes over it" if on_duplicate is OnDuplicate.REFUSE else ""
         raise DuplicateError(f"{error}{advice}") from error.__cause__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -92,6 +93,13 @@ def test_the_last_of_a_shared_option_counts_and_is_forgotten_afterwards(djcli: R
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("option", ["--db-url", "--profile", "-p"])
+def test_an_empty_text_does_not_mean_the_default(djcli: Run, option: str) -> None:
+    for args in ([option, "", "drop", "--yes"], ["drop", "--yes", option, " "]):
+        told = djcli(*args)
+        assert (told.code, "it is empty" in told.err) == (2, True)
+
+
 def test_an_address_and_a_profile_together_are_usage(djcli: Run) -> None:
     assert djcli("db", "url", "--db-url", URL, "--profile", "lab").code == 2
 
@@ -163,6 +171,19 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     done = subprocess.run([sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_nowhere(folder: Path, database_url: str, closed: str) -> None:
+    """Else its number goes to the next file opened, which may be the connection to the database."""
+    (folder / "pipelines").mkdir()
+    (folder / "pipelines" / "one.py").write_text("import djcli as dj\nschema = dj.Schema('one')\n")
+    for args in (["--version"], ["ls", "--db-url", database_url]):
+        line = shlex.join([sys.executable, "-m", "djcli.cli.main", *args])
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"{line} {closed}"], capture_output=True, text=True, check=False, cwd=folder
+        )
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_colour_only_on_a_terminal_and_never_under_no_color() -> None:

@@ -90,7 +90,7 @@ def test_safe_changes_run_without_a_question(djcli: Run, farm: Path) -> None:
         "altered farm.Field: attribute area: comment '' becomes 'hectares'",
         "added to farm.Field: attribute owner = 'me' : varchar(9)",
     ]
-    assert djcli("apply").out == "nothing to declare\n"
+    assert djcli("apply").err == "nothing to apply\n"
     assert djcli("diff", "--check").code == 0
 
 

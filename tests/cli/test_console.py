@@ -101,6 +101,12 @@ def test_json_keeps_unicode_and_turns_the_rest_into_text(capsys: pytest.CaptureF
     assert json.loads(text) == [{"a": "é", "b": "1.50", "c": None}]
 
 
+def test_talk_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for tell, head in ((console.note, ""), (console.warn, "warning: "), (console.error, "error: ")):
+        tell("a\x1b]0;title\x07\tb\r\nc \u202eé")
+        assert capsys.readouterr().err == f"{head}a\\x1b]0;title\\x07\tb\\r\nc \\u202eé\n"
+
+
 def test_nobody_to_ask_is_a_refusal(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RefusedError, match="no terminal to ask on: repeat with --yes"):
         console.confirm("Drop 3 tables?", instead="repeat with --yes")

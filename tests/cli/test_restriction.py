@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import typer
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from djcli.cli.restriction import OPERATORS, Restriction, parse_restriction, parse_restrictions
@@ -28,6 +28,7 @@ def test_blanks_around_the_operator_are_no_part_of_the_value(
 
 
 @given(st.text())
+@example("²<")
 def test_anything_is_read_or_refused_as_usage(text: str) -> None:
     try:
         read = parse_restriction(text)

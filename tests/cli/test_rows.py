@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,9 @@ class Summary(dj.Computed):
     ---
     n : int32
     """
+
+    class Detail(dj.Part):
+        definition = "-> master"
 
     def make(self, key):
         self.insert1({**key, "n": 1})
@@ -171,9 +175,10 @@ def test_rejects_have_the_format_of_the_file(djcli: Run, format_: str) -> None:
 def test_rows_that_are_there_are_skipped_or_replaced(djcli: Run) -> None:
     Path("more.csv").write_text("subject_id,species\nM1,Rattus\nM3,Rattus\n")
     assert djcli("insert", "Subject", "more.csv", "--skip-duplicates", "--dry-run").code == 0
-    assert djcli("insert", "Subject", "more.csv", "--skip-duplicates").code == 0
+    told = djcli("insert", "Subject", "more.csv", "--skip-duplicates")
+    assert told.err == "inserted 1 row into Subject, passed over 1 whose key is there already\n"
     assert [row["species"] for row in rows(djcli, "Subject")] == ["Mus", "Mus", "Rattus"]
-    assert djcli("insert", "Subject", "more.csv", "--replace").code == 0
+    assert djcli("insert", "Subject", "more.csv", "--replace").err == "inserted 2 rows into Subject\n"
     assert [row["species"] for row in rows(djcli, "Subject")] == ["Rattus", "Mus", "Rattus"]
     assert djcli("insert", "Subject", "more.csv", "--replace", "--skip-duplicates").code == 2
 
@@ -258,6 +263,17 @@ def test_standard_input_and_output(djcli: Run, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.usefixtures("lab")
+def test_a_pipe_with_a_name_is_read_like_standard_input(djcli: Run) -> None:
+    """As the shell gives one for `<(zcat subjects.csv.gz)`."""
+    os.mkfifo("pipe")
+    for keep_going in ([], ["--keep-going"]):
+        with subprocess.Popen(["/bin/sh", "-c", "printf 'subject_id,species\nM1,Mus\nM8,Mus\n' > pipe"]):
+            told = djcli("insert", "Subject", "pipe", "--format", "csv", *keep_going)
+        assert (told.code, "line 2: a row with subject_id='M1' already exists" in told.err) == (1, True)
+    assert [row["subject_id"] for row in rows(djcli, "Subject")] == ["M1", "M2", "M8"]
+
+
+@pytest.mark.usefixtures("lab")
 def test_what_cannot_be_inserted_into(djcli: Run) -> None:
     Path("x.csv").write_text("subject_id,session_idx,n\nM1,1,3\n")
     told = djcli("insert", "Summary", "x.csv")
@@ -267,6 +283,8 @@ def test_what_cannot_be_inserted_into(djcli: Run) -> None:
         in told.err
     )
     assert "there is no Session with" in djcli("insert", "Summary", "x.csv", "--allow-direct-insert").err
+    part = djcli("insert", "Summary.Detail", "x.csv")
+    assert (part.code, "run: djcli populate Summary;" in part.err) == (1, True)
     Path("y.csv").write_text("subject_id,session_idx,session_date,trace\nM1,1,2026-01-01,abc\n")
     told = djcli("insert", "Session", "y.csv")
     assert told.err == "error: y.csv: attribute 'trace' holds <blob>, which a text file cannot give\n"
@@ -287,22 +305,29 @@ def test_export_replaces_a_file_only_with_consent_and_only_as_a_whole(djcli: Run
     assert told.code == 3
     assert "subjects.csv exists. Replace it?" in told.err
     told = djcli("export", "Session", "subjects.csv", "--yes")
-    assert told.code == 1
-    assert "attribute 'trace' (<blob>) has no form in CSV: leave it out with --omit trace" in told.err
+    assert told.code == 2
+    assert "attribute 'trace' (<blob>) has no form in csv: leave it out with --omit" in told.err
     assert Path("subjects.csv").read_text() == SUBJECTS
-    assert [path.name for path in Path().iterdir() if path.name.startswith(".subjects")] == []
+    assert [path.name for path in Path().iterdir() if path.name.startswith(".djcli-")] == []
     assert djcli("export", "Session", "subjects.csv", "--yes", "--omit", "trace").code == 0
     assert Path("subjects.csv").read_text().count("\n") == 1
     assert djcli("export", "Session", "a.csv", "--omit", "trac").code == 2
     assert djcli("export", "Session", "a.csv", "--omit", "session_idx").code == 2
     assert djcli("export", "Session", "no/a.csv", "--omit", "trace").code == 2
+    if Path("/proc").is_dir():  # where not even root may write
+        told = djcli("export", "Subject", "/proc/a.csv")
+        assert told.err.startswith("error: /proc/a.csv cannot be written: ")
 
 
 @pytest.mark.usefixtures("lab")
 def test_update_changes_one_row_by_its_whole_key(djcli: Run) -> None:
     told = djcli("update", "Subject", "subject_id=M1", "--set", "note=a=b", "--unset", "weight")
     assert told.code == 0
-    assert told.err.splitlines() == ["note: None -> a=b", "weight: 1.5 -> None", "updated 1 row of Subject"]
+    assert told.err.splitlines() == [
+        "note: null -> 'a=b'",
+        "weight: 1.5 -> null",
+        "updated 1 row of Subject",
+    ]
     assert djcli("update", "Subject", "subject_id=M1", "--set", "note=").code == 0
     assert [row["note"] for row in rows(djcli, "Subject")] == ["", ""]
     for args, code, words in (
@@ -323,6 +348,37 @@ def test_update_changes_one_row_by_its_whole_key(djcli: Run) -> None:
         told = djcli("update", "Subject", *args)
         assert (told.code, words in told.err) == (code, True), told.err
     assert [row["note"] for row in rows(djcli, "Subject")] == ["", ""]
+
+
+@pytest.mark.usefixtures("full")
+def test_json_is_shown_as_it_is_typed_and_a_broken_constraint_in_our_words_alone(djcli: Run) -> None:
+    key = ["update", "Session", "subject_id=M2", "session_idx=1"]
+    told = djcli(*key, "--set", 'meta={"a": [true, null]}')
+    assert told.err.splitlines()[0].endswith(' -> {"a": [true, null]}')
+    assert '{"a": [true, null]}' in djcli("show", "Session", "-r", 'meta={"a": [true, null]}').out
+    told = djcli(*key, "--set", "session_date=2026-01-02")
+    assert told.code == 1
+    assert "violates" not in told.err
+    assert "session_date" in told.err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["delete", "Subj*", "--all", "--yes"],
+        ["delete", "Summary+", "--all", "--yes"],
+        ["delete", "tier:computed", "--all", "--yes"],
+        ["update", "Subj*", "subject_id=M1", "--set", "note=x"],
+        ["insert", "Subj*", "subjects.csv", "--replace"],
+    ],
+)
+@pytest.mark.usefixtures("full")
+def test_where_rows_are_changed_a_table_is_named(djcli: Run, args: list[str]) -> None:
+    before = [rows(djcli, table) for table in ("Subject", "Session", "Summary")]
+    told = djcli(*args)
+    assert told.code == 2
+    assert f"{args[1]!r} is not a table's name" in told.err
+    assert [rows(djcli, table) for table in ("Subject", "Session", "Summary")] == before
 
 
 @pytest.fixture
@@ -351,7 +407,7 @@ def test_delete_shows_what_goes_and_asks(djcli: Run, database_url: str) -> None:
     assert "would delete 10 rows" in told.err
     found = json.loads(djcli("delete", "Session", "-r", "subject_id=M2", "--dry-run", "--format", "json").out)
     assert found["rows"] == 10
-    assert found["tables"][0] == {"table": "lab.Session", "rows": 4}
+    assert found["tables"][0] == {"schema": "lab", "table": "Session", "name": "session", "rows": 4}
     assert found["keys"][0] == {"subject_id": "M2", "session_idx": 1}
     refused = djcli("delete", "Session", "-r", "subject_id=M2")
     assert refused.code == 3
@@ -359,12 +415,15 @@ def test_delete_shows_what_goes_and_asks(djcli: Run, database_url: str) -> None:
     assert len(rows(djcli, "Session")) == 8
     done = djcli("delete", "Session", "-r", "subject_id=M2", "-r", "session_idx>1", "--yes")
     assert done.code == 0
-    assert "deleted 3 rows of lab.Session" in done.err
+    assert done.err.splitlines()[-1] == "deleted 6 rows"
+    assert "of lab.Session" not in done.err, "the table has told"
     assert len(rows(djcli, "Session")) == 5
     assert len(rows(djcli, "Summary")) == 5
     none = djcli("delete", "Session", "-r", "subject_id=M7", "--yes")
     assert (none.code, none.out) == (0, "")
-    assert "nothing to delete: Session has no such row" in none.err
+    assert none.err == "nothing to delete: Session has no such row\n"
+    none = djcli("delete", "Session", "-r", "subject_id=M7", "--yes", "--format", "json")
+    assert json.loads(none.out) == {"rows": 0, "tables": [], "keys": []}
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (
             0,

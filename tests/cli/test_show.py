@@ -18,6 +18,8 @@ import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 
+from tests.memory import BY_ITSELF
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
@@ -211,8 +213,9 @@ MISTAKES = [
     (("--order-by", "prize"), "there is no attribute 'prize' - did you mean price or size?"),
     (("--order-by", "price down"), "cannot order by 'price down'"),
     (("--offset", "-1"), "'-1' is no whole number from zero up"),
+    (("--limit", "9" * 19), "is no whole number from zero up"),
     (("--format", "xlsx"), "'xlsx' is not one of table, csv, tsv, json, jsonl, parquet, arrow"),
-    (("-o", "items.xlsx"), "items.xlsx does not say its format"),
+    (("-o", "items.xlsx"), "'items.xlsx' does not say its format"),
     (("-o", "items.csv", "--format", "table"), "a file needs another format than table"),
     (("-o", "there/items.csv"), "there is no folder there"),
     (("--count", "--limit", "3"), "it takes --restrict, and no other option"),
@@ -266,7 +269,7 @@ def test_memory_stays_flat(database_url: str, soak: Callable[[int, int], int]) -
 
     def peak(format_: str, *args: str) -> int:
         done = subprocess.run(
-            [sys.executable, "-c", program, "show", "Many", "--format", format_, *args],
+            [*BY_ITSELF, sys.executable, "-c", program, "show", "Many", "--format", format_, *args],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             check=True,

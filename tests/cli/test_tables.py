@@ -121,7 +121,7 @@ def test_apply_says_what_it_did_and_does_it_once(djcli: Run) -> None:
         "declared zoo.Quadrupled",
         "inserted 3 rows into zoo.Animal",
     ]
-    assert djcli("apply").out == "nothing to declare\n"
+    assert djcli("apply").err == "nothing to apply\n"
     assert djcli("diff", "--check").code == 0
 
 
@@ -135,7 +135,8 @@ def test_diff_tells_of_rows_and_tables_on_both_sides(djcli: Run, applied: Path, 
     }
     assert changes["lookup-rows-missing"]["keys"] == [["b"]]
     assert changes["lookup-rows-extra"]["keys"] == [["z"]]
-    assert changes["table-extra"]["table"] == "stray"
+    stray = changes["table-extra"]
+    assert (stray["schema"], stray["table"], stray["name"]) == ("zoo", "Stray", "stray")
     assert djcli("diff", "--check").code == 4
     refused = djcli("apply")
     assert refused.code == 3, "a table that only the database has would be dropped"
@@ -182,7 +183,15 @@ def test_populate_and_progress(djcli: Run) -> None:
     assert (some.code, some.out.split(" in ")[0]) == (0, "Doubled: 1 made")
     assert some.err == "making a\n"
     assert json.loads(djcli("progress", "Doubled", "--format", "json").out) == [
-        {"table": "Doubled", "rows": 1, "done": 1, "remaining": 2, "percent": pytest.approx(33.3, abs=0.1)}
+        {
+            "schema": "zoo",
+            "table": "Doubled",
+            "name": "__doubled",
+            "rows": 1,
+            "done": 1,
+            "remaining": 2,
+            "percent": pytest.approx(33.3, abs=0.1),
+        }
     ]
     assert djcli("progress").out.splitlines() == [
         "table       rows  done  remaining  percent",
@@ -311,6 +320,10 @@ def test_diagrams_need_no_database(djcli: Run, tmp_path: Path) -> None:
     assert djcli("diagram", "-o", "x.png").out == ""
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
     assert djcli("diagram", "--format", "bmp").code == 2
+    for file, words in (("x", "'x' does not say its format"), ("no/x.svg", "there is no folder no")):
+        told = djcli("diagram", "-o", file)
+        assert (told.code, words in told.err) == (2, True)
+    assert djcli("diagram", "-o", "-", "--format", "mermaid").out.startswith("flowchart")
 
 
 @pytest.mark.usefixtures("applied")
@@ -323,6 +336,14 @@ def test_drop_says_what_goes_and_asks(djcli: Run) -> None:
     assert "zoo.Doubled.Step" in refused.out
     shown = djcli("drop", "--dry-run")
     assert (shown.code, len(shown.out.splitlines())) == (0, 6)
+    assert shown.err == "would drop 5 tables\n"
+    told = json.loads(djcli("drop", "Doubled", "--dry-run", "--format", "json").out)
+    assert told["rows"] == sum(table["rows"] for table in told["tables"]) > 0
+    assert [(table["table"], table["name"], table["asked"]) for table in told["tables"]] == [
+        ("Quadrupled", "__quadrupled", False),
+        ("Doubled.Step", "__doubled__step", False),
+        ("Doubled", "__doubled", True),
+    ]
     assert djcli("ls").out.count("not declared") == 0
     dropped = djcli("drop", "Doubled", "--yes")
     assert (dropped.code, dropped.err) == (0, "dropped 3 tables\n")
@@ -330,6 +351,7 @@ def test_drop_says_what_goes_and_asks(djcli: Run) -> None:
     part = djcli("drop", "Doubled.Step", "--yes")
     assert part.code == 2
     assert djcli("drop", "--yes").code == 0
+    assert json.loads(djcli("drop", "--yes", "--format", "json").out) == {"rows": 0, "tables": []}
     assert djcli("drop", "--yes").err == "nothing to drop: none of the tables is in the database\n"
     assert djcli("apply").code == 0, "all can be declared again"
 

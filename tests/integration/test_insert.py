@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 
 import djcli as dj
 from djcli.tables.instance import Instance
+from tests.memory import BY_ITSELF
 
 
 class Lab:
@@ -423,6 +429,38 @@ def test_none_stands_for_the_default(lab: Lab, size: int) -> None:
     assert [row[-1] for row in rows_of(lab.Session)] == [7 if i % 2 else 8 for i in range(size)]
 
 
+def test_rows_of_one_table_may_depend_on_one_another_in_any_order(lab: Lab, size: int) -> None:
+    @lab.schema
+    class Animal(dj.Manual):
+        definition = """
+        animal : int32
+        ---
+        sex = 'u' : enum('m', 'f', 'u')
+        born = null : date
+        since = CURRENT_TIMESTAMP : datetime
+        marks = 3 : decimal(4,1)
+        -> [nullable] Animal.proj(mother='animal')
+        """
+
+    def given(number: int) -> dict[str, Any]:
+        row: dict[str, Any] = {"animal": number, "mother": number + 1 if number < size else None}
+        choices: list[dict[str, Any]] = [
+            {"sex": "m", "born": "2026-01-01"},
+            {"sex": None, "marks": 2},
+            {},
+            {"marks": None},
+        ]
+        return row | choices[number % len(choices)]
+
+    Animal.insert(given(number) for number in range(1, size + 1))
+    sexes, marks = Animal.to_arrays("sex", "marks", order_by="KEY")
+    assert list(sexes) == ["m" if number % 4 == 0 else "u" for number in range(1, size + 1)]
+    assert list(map(str, marks)) == ["2.0" if number % 4 == 1 else "3.0" for number in range(1, size + 1)]
+    with pytest.raises(dj.errors.IntegrityError, match="there is no Animal with animal=-1: insert it first"):
+        Animal.insert([given(0), {"animal": -5, "sex": "m", "mother": -1}, {"animal": -6, "mother": -5}])
+    assert len(Animal()) == size
+
+
 def test_what_only_the_database_refuses_is_told_with_its_table(
     lab: Lab, instance: Instance, size: int
 ) -> None:
@@ -431,6 +469,33 @@ def test_what_only_the_database_refuses_is_told_with_its_table(
     with pytest.raises(dj.errors.IntegrityError, match=r"lab.Session: .*violates check constraint"):
         lab.Session.insert(dicts(size))
     assert len(lab.Session()) == 0
+
+
+@pytest.mark.parametrize("lock", ["SELECT 1 FROM lab.subject FOR UPDATE", "LOCK TABLE lab.session"])
+def test_an_interrupt_while_the_server_works_leaves_a_session_that_goes_on(
+    lab: Lab, database_url: str, caplog: pytest.LogCaptureFixture, lock: str
+) -> None:
+    """Whether it takes the rows, or has them and checks their parents."""
+    assert not lab.Session()
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'COPY%'"
+
+    def interrupt() -> None:
+        with psycopg.connect(database_url, autocommit=True) as watching:
+            while watching.execute(waiting).fetchone() is None:
+                time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with psycopg.connect(database_url) as other:
+        other.execute(lock.encode())
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            lab.Session.insert(list(dicts(2_000)))
+        thread.join()
+    assert caplog.records == []
+    assert len(lab.Session()) == 0
+    lab.Session.insert(list(dicts(2_000)))
+    assert len(lab.Session()) == 2_000
 
 
 # ---- all roads ------------------------------------------------------------------------------------------
@@ -552,7 +617,7 @@ else:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(peak)
 """
-    words = [sys.executable, "-c", script, database_url, str(soak(100_000, 1_000_000))]
+    words = [*BY_ITSELF, sys.executable, "-c", script, database_url, str(soak(100_000, 1_000_000))]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 150_000 * (1024 if sys.platform == "darwin" else 1)  # which counts bytes

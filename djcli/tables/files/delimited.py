@@ -237,10 +237,6 @@ def _write(file: BinaryIO, records: Iterable[Sequence[object]], delimiter: str) 
 
 def _writer_of(attribute: HeadingAttribute) -> Callable[[Any], object]:
     kind = attribute.type
-    if kind.codec is not None:
-        raise DataJointError(
-            f"attribute {attribute.name!r} ({kind.text}) has no form in CSV: leave it out with --omit {attribute.name}"
-        )
     match kind_of(kind.name, kind.column):
         case "json":
             return lambda value: json.dumps(value, ensure_ascii=False)

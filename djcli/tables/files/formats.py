@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 
 from djcli.algebra.heading import Heading
-from djcli.errors import DataJointError
+from djcli.errors import DataJointError, SelectionError
 
 FORMATS = ("csv", "tsv", "json", "jsonl", "parquet", "arrow")
 """The names of the formats."""
@@ -40,8 +40,32 @@ def format_of(path: PurePath) -> str:
     """
     found = _ENDINGS.get(path.suffix.lower())
     if found is None:
-        raise DataJointError(f"{path.name} does not say its format: it must end in .{', .'.join(FORMATS)}")
+        raise DataJointError(f"{str(path)!r} does not say its format: it must end in .{', .'.join(FORMATS)}")
     return found
+
+
+def check_writable(heading: Heading, format_: str, advice: str = "choose other attributes") -> None:
+    """Refuse attributes that have no form in a format.
+
+    Parameters
+    ----------
+    heading
+        The attributes.
+    format_
+        One of `FORMATS`.
+    advice
+        What to do instead, for the message.
+
+    Raises
+    ------
+    SelectionError
+        Naming the first of them.
+    """
+    stored = next((attribute for attribute in heading if attribute.type.codec is not None), None)
+    if stored is not None and format_ not in ("json", "jsonl"):
+        raise SelectionError(
+            f"attribute {stored.name!r} ({stored.type.text}) has no form in {format_}: {advice}"
+        )
 
 
 def write_rows(
@@ -73,9 +97,10 @@ def write_rows(
 
     Raises
     ------
-    DataJointError
-        If a value has no form in that format.
+    SelectionError
+        If an attribute has no form in that format.
     """
+    check_writable(heading, format_)
     # lazy: most commands need one format or none
     if format_ in ("csv", "tsv"):
         from djcli.tables.files.delimited import write_delimited

@@ -132,12 +132,6 @@ def open_writer(file: BinaryIO, schema: Any, format_: str) -> Any:
 def write_columnar(file: BinaryIO, heading: Heading, rows: Iterable[Sequence[Any]], format_: str) -> int:
     """Write rows as Parquet or Arrow; see `formats.write_rows`."""
     arrow = _library("pyarrow", f"writing {format_}")
-    for attribute in heading:
-        if attribute.type.codec is not None:
-            raise DataJointError(
-                f"attribute {attribute.name!r} ({attribute.type.text}) has no form in {format_}: "
-                f"leave it out with --omit {attribute.name}"
-            )
     source = iter(rows)
     chunk = list(islice(source, _WRITTEN))
     first = _batch(arrow, heading, chunk, [arrow_type(arrow, attribute) for attribute in heading])
