@@ -223,8 +223,9 @@ class Batch:
         elif self.current.count:
             if self.metadata is not None:
                 self.metadata.add_to(self.current)
-            with self:
-                self.outbox.add(self.place, self.current)
+            if self.outbox.add(self.place, self.current):
+                with self:
+                    self.outbox.go_on()
         self.current = Gathered()
 
     def drop_key(self) -> None:

@@ -30,7 +30,7 @@ class TooManyClaimsError(DataJointError):
 
 def lock_number(table: str, key: Key) -> int:
     """Return the number of a key's lock: a hash of table and key, as a signed 64-bit integer."""
-    text = "\0".join((table, *(f"{name}={value!r}" for name, value in key.items())))
+    text = f"{table}\0{tuple(key.items())!r}"
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), signed=True)
 
 

@@ -22,6 +22,7 @@ from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch
 from djcli.populate.binary import BinaryColumns
 from djcli.populate.claims import MAX_CLAIMS, TooManyClaimsError, claim, lock_number, release
+from djcli.populate.collecting import few_collections
 from djcli.populate.feed import Feed, KeyStream
 from djcli.populate.guard import Guard
 from djcli.populate.interrupts import Interrupts
@@ -45,7 +46,9 @@ ATTEMPTS = 3
 FIRST_BATCH = 1
 """Keys of the first batch: more would be kept from other workers, if makes turn out to be slow."""
 
-GROWTH = 8
+GROWTH = 64
+"""How much larger the next batch may be; it is no larger than will fit in the time."""
+
 BATCH_SECONDS = 0.25
 """How long a batch may take: slow makes commit one by one, quick ones together."""
 
@@ -238,7 +241,8 @@ class _Run:
         elif batch is not None and batch.refused:
             self.size = max(1, attempt.ran)
         elif seconds < BATCH_SECONDS / 2 and keys >= self.size:
-            self.size = min(self.size * GROWTH, self.most)
+            fitting = int(keys * BATCH_SECONDS * 0.8 / seconds)
+            self.size = max(self.size, min(fitting, self.size * GROWTH, self.most))
         elif seconds > BATCH_SECONDS and keys:
             self.size = max(1, min(self.size, int(keys * BATCH_SECONDS / seconds)))
 
@@ -312,7 +316,7 @@ class _Attempt:
             )
             instance.interceptor = connection.gate = batch
             try:
-                with connection.kept_by(f"make() of {owner.label}"):
+                with connection.kept_by(f"make() of {owner.label}"), few_collections():
                     self.run_makes(batch, started)
                 batch.flush()
                 self.is_sent = True
@@ -370,10 +374,11 @@ class _Attempt:
         """Tell what became of the keys; returns those that were not run."""
         assert self.batch is not None
         owner = self.owner
-        pending = {tuple(key.values()) for key in self.todo}
-        for key in self.keys:
-            if tuple(key.values()) not in pending:
-                owner.options.observer.skipped(owner.label, key)
+        if len(self.todo) < len(self.keys):
+            pending = {tuple(key.values()) for key in self.todo}
+            for key in self.keys:
+                if tuple(key.values()) not in pending:
+                    owner.options.observer.skipped(owner.label, key)
         failed = self.batch.refused.keys() | self.errors.keys()
         places = list(range(self.ran))
         if not owner.options.suppress_errors:

@@ -18,7 +18,7 @@ from djcli.sql.insert import OnDuplicate
 from djcli.sql.insert import copy_rows as copy_statement
 from djcli.tables.insert import send_rows
 
-PORTION = 2_000
+PORTION = 1_000
 """Rows that are worth a statement of their own before the batch ends."""
 
 KEYS = 250
@@ -70,21 +70,20 @@ class Outbox:
         self._is_begun = False
         self._is_paused = False
 
-    def add(self, place: int, gathered: Gathered) -> None:
-        """Take the rows of a finished key."""
+    def add(self, place: int, gathered: Gathered) -> bool:
+        """Take the rows of a finished key; whether there is reason to `go_on`."""
         self._waiting[place] = gathered
         self._unsent.append(gathered)
         self._unsent_rows += gathered.count
         self.rows += gathered.count
         self.weight += gathered.weight
-        if self._is_worth_it or self._portions or self._flight is not None:
-            self._go_on()
+        return self._is_worth_it or self._flight is not None or bool(self._portions)
 
     @property
     def _is_worth_it(self) -> bool:
         return self._unsent_rows >= PORTION or len(self._unsent) >= KEYS
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """Start to send the next portion, if the server is ready for it."""
         if self._failed:
             return
