@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -33,6 +34,11 @@ def _strip_environment() -> None:
 
 
 _strip_environment()
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as under nohup: what tests start could not be interrupted
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # In CI the generated examples are the same each time: what it says depends on the code alone.
 settings.register_profile("ci", derandomize=True)
