@@ -7,15 +7,13 @@ import time
 
 from djcli.database.connection import Connection
 from djcli.errors import LostConnectionError, ServerError
+from djcli.settings import config
 
 logger = logging.getLogger("djcli")
 
-RECONNECT_SECONDS = 60.0
-"""How long a server that went away is waited for."""
-
 
 def reach_again(connection: Connection) -> None:
-    """Wait for a server that was restarted.
+    """Wait for a server that was restarted, as long as the setting ``database.reconnect_timeout`` says (seconds).
 
     Raises
     ------
@@ -23,7 +21,7 @@ def reach_again(connection: Connection) -> None:
         If it does not come back.
     """
     logger.warning("the connection to the database was lost; trying to reach it again")
-    give_up, pause = time.monotonic() + RECONNECT_SECONDS, 0.05
+    give_up, pause = time.monotonic() + config["database.reconnect_timeout"], 0.05
     while True:
         try:
             connection.ping()

@@ -65,6 +65,7 @@ SETTINGS: dict[str, Setting] = {
     "database.name": Setting(str, connects=True),
     "database.use_tls": Setting(bool, connects=True),
     "database.reconnect": Setting(bool, default=True),
+    "database.reconnect_timeout": Setting(int, default=60, minimum=0),
     "database.create_tables": Setting(bool, default=True),
     "display.limit": Setting(int, default=12, minimum=1),
     "display.width": Setting(int, default=14, minimum=1),

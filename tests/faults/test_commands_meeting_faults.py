@@ -112,6 +112,7 @@ def test_a_server_that_stays_away_is_one_clear_line(project: Path, servers: Serv
     server.start()
     url = server.url()
     assert finish(start(project, "apply", "--db-url", url))[0] == 0
+    os.environ["DJCLI_DATABASE_RECONNECT_TIMEOUT"] = "1"
     populate = start(project, "populate", "--db-url", url)
     wait_for(lambda: calls(project) == ["0", "1", "2"])
     server.stop()

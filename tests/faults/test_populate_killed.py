@@ -80,11 +80,6 @@ def test_killing_the_parent_leaves_no_worker_behind(shop: Any, database_url: str
     assert len(shop.Endless()) == 0
 
 
-@pytest.mark.soak
-@pytest.mark.skipif(
-    os.environ.get("DJCLI_SOAK") != "1",
-    reason="once in some fifty runs its readline waits until the watchdog",
-)
 def test_a_second_interrupt_drops_what_runs(shop: Any, database_url: str, tmp_path: Path) -> None:
     with populate(database_url, tmp_path, "Endless", "-j", "2") as process:
         pids = started(process, 2)

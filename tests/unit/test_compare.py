@@ -232,10 +232,10 @@ def test_json_has_a_stable_head_and_the_details(before: str, after: str) -> None
     """Every change is a value of JSON with its kind, mark, schema, table and text."""
     for change in compare_tables(model(after), model(before)):
         told = json.loads(json.dumps(change.as_json()))
-        assert list(told)[:5] == ["change", "mark", "schema", "table", "text"]
-        assert (told["schema"], told["table"]) == ("lab", "t")
+        assert list(told)[:6] == ["change", "mark", "schema", "table", "name", "text"]
+        assert (told["schema"], told["table"], told["name"]) == ("lab", "T", "t")
         assert told["text"] == change.describe()
-        assert len(told) > 5
+        assert len(told) > 6
 
 
 def test_json_of_a_change() -> None:
@@ -245,7 +245,8 @@ def test_json_of_a_change() -> None:
         "change": "index-added",
         "mark": "+",
         "schema": "lab",
-        "table": "t",
+        "table": "T",
+        "name": "t",
         "text": "unique index (t)",
         "index": {"attributes": ["t"], "unique": True},
     }
