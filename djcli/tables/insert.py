@@ -120,11 +120,7 @@ def _hand_over(instance: Instance, model: TableModel, given: object, on_duplicat
     rows = cast("list[object]", given)
     if not 0 < len(rows) <= BLOCK or type(rows[0]) is not dict:
         return False
-    if len(rows) == 1:
-        one = encode_dict(model, cast(dict[str, object], rows[0]))
-        many = None if one is None else (one[0], [one[1]])
-    else:
-        many = encode_dicts(model, rows)
+    many = encode_dicts(model, rows)
     if many is None:
         return False
     made = making.get()
