@@ -47,6 +47,15 @@ def pid_of(server: EmbeddedServer) -> int:
     return pid
 
 
+def crash(server: EmbeddedServer) -> None:
+    """Kill a server and all of its processes: one that lived on for a moment could still finish what is asked."""
+    data = server.status().data
+    os.kill(pid_of(server), signal.SIGKILL)
+    found = find_processes(data)
+    if found is not None:
+        end_processes(list(found.children), [(signal.SIGKILL, 5)])
+
+
 def wait_for(condition: Callable[[], object]) -> None:
     """Wait until something is so; nobody tells."""
     deadline = time.monotonic() + 30

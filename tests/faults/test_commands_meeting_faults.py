@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from djcli.database.embedded import EmbeddedServer
 
-from .serving import Servers, pid_of, wait_for
+from .serving import Servers, crash, wait_for
 
 PIPELINE = '''
 import os
@@ -58,14 +59,29 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+STARTED: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Generator[None]:
+    """End the commands that a failed test leaves behind: their warnings would fail the next one."""
+    yield
+    for process in STARTED:
+        process.kill()
+        process.communicate()
+    STARTED.clear()
+
+
 def start(project: Path, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "djcli.cli.main", *words],
         cwd=project,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    STARTED.append(process)
+    return process
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -94,7 +110,7 @@ def test_a_killed_embedded_server_does_not_stop_populate(project: Path) -> None:
         assert finish(start(project, "apply"))[0] == 0
         populate = start(project, "populate")
         wait_for(lambda: calls(project) == ["0", "1", "2"])
-        os.kill(pid_of(server), signal.SIGKILL)
+        crash(server)
         (project / "gate").write_text("go on")
         wait_for(lambda: calls(project)[-1:] == ["2"] and len(calls(project)) == 4)
         (project / "gate").write_text("go on")
