@@ -21,7 +21,7 @@ from djcli.database.gate import outlasts_itself
 from djcli.definition.model import TableModel
 from djcli.errors import DataJointError
 from djcli.populate.ahead import ReadAhead, Row
-from djcli.populate.binary import BinaryColumns
+from djcli.populate.columns import RealColumns
 from djcli.populate.gather import Gathered, Inserted, OwnTables, merged, shape_of
 from djcli.populate.interrupts import Interrupts
 from djcli.populate.metadata import JobMetadata
@@ -66,8 +66,8 @@ class Batch:
         The keys of the batch, claimed, in order.
     ahead
         What is known of the statements of this table's makes.
-    binary
-        Which rows may go out in binary.
+    columns
+        The columns that the tables really have.
     interrupts
         Told when an interrupt may strike: inside a make, while it is not us who talk to the database.
     metadata
@@ -79,7 +79,7 @@ class Batch:
         table: Table,
         keys: Sequence[Key],
         ahead: ReadAhead,
-        binary: BinaryColumns,
+        columns: RealColumns,
         interrupts: Interrupts,
         metadata: JobMetadata | None = None,
     ) -> None:
@@ -90,7 +90,7 @@ class Batch:
         self.connection = table.connection
         self.keys = keys
         self.ahead = ahead
-        self.outbox = Outbox(self.connection, table.id, binary)
+        self.outbox = Outbox(self.connection, table.id, columns)
         self.own_tables = OwnTables(table)
         self.current = Gathered()
         self.place = 0

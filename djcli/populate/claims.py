@@ -12,8 +12,11 @@ from djcli.errors import DataJointError, QueryError
 from djcli.populate.result import Key
 from djcli.sql.arrays import array
 
-MAX_CLAIMS = 1_000
-"""Keys that one worker holds at once; the server's lock table is shared by all of its sessions."""
+MAX_CLAIMS = 2_000
+"""Keys that one process holds at once; the server's lock table is shared by all of its sessions."""
+
+CLAIMS_TOGETHER = 4_000
+"""Keys that all processes of one populate hold at once."""
 
 _OUT_OF_MEMORY = "53200"
 _CLAIM = sql.SQL(

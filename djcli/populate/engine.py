@@ -20,13 +20,14 @@ from djcli.errors import (
 )
 from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch
-from djcli.populate.binary import BinaryColumns
 from djcli.populate.claims import MAX_CLAIMS, TooManyClaimsError, claim, lock_number, release
 from djcli.populate.collecting import few_collections
+from djcli.populate.columns import RealColumns
 from djcli.populate.feed import Feed, KeyStream
 from djcli.populate.guard import Guard
 from djcli.populate.interrupts import Interrupts
 from djcli.populate.keys import Todo, todo
+from djcli.populate.metadata import JobMetadata
 from djcli.populate.options import Options
 from djcli.populate.outbox import RetryBatchError
 from djcli.populate.reach import reach_again
@@ -49,7 +50,7 @@ FIRST_BATCH = 1
 GROWTH = 64
 """How much larger the next batch may be; it is no larger than will fit in the time."""
 
-BATCH_SECONDS = 0.25
+BATCH_SECONDS = 0.5
 """How long a batch may take: slow makes commit one by one, quick ones together."""
 
 
@@ -122,7 +123,10 @@ class _Run:
         self.work = work
         self.options = options
         self.guard = Guard(table, options.guard) if options.guard is not None else None
-        self.maker = Maker(table, options.make_kwargs, self.guard)
+        parts = [other for other in table.instance.classes if other.is_part_of(table.id)]
+        self.columns = RealColumns(self.connection, (table.id, *parts))
+        metadata = JobMetadata.of(table, self.columns)
+        self.maker = Maker(table, options.make_kwargs, self.guard, metadata)
         self.make_alone = make_in_steps if is_long(type(table)) else make_key
         self.result = PopulateResult()
         if self.guard is not None:
@@ -130,7 +134,6 @@ class _Run:
         self.calls = 0
         self.failed_keys: set[tuple[object, ...]] = set()
         self.ahead = ReadAhead(work.pending.heading)
-        self.binary = BinaryColumns(table.connection)
         self.size = FIRST_BATCH
         self.holds_claims = False
         self.most = min(options.batch, MAX_CLAIMS)
@@ -312,7 +315,7 @@ class _Attempt:
         with connection.snapshot():
             self.todo = self.still_pending()
             batch = self.batch = Batch(
-                owner.table, self.todo, owner.ahead, owner.binary, interrupts, owner.maker.metadata
+                owner.table, self.todo, owner.ahead, owner.columns, interrupts, owner.maker.metadata
             )
             instance.interceptor = connection.gate = batch
             try:

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from djcli.definition.model import TableModel
 from djcli.definition.resolve import JOB_METADATA
-from djcli.errors import MissingTableError
+from djcli.populate.columns import RealColumns
 from djcli.populate.gather import Gathered, Row, shape_of
 from djcli.settings import config
 from djcli.sql.insert import update_row
@@ -38,14 +38,9 @@ class JobMetadata:
         self._started, self._clock = datetime.now(UTC), time.perf_counter()
 
     @classmethod
-    def of(cls, table: Any) -> JobMetadata | None:
+    def of(cls, table: Any, columns: RealColumns) -> JobMetadata | None:
         """Return what fills the columns of a table; None if the database has none for it."""
-        try:
-            model = table.instance.model(table.id)
-        except MissingTableError:
-            return None
-        names = {attribute.name for attribute in model.hidden}
-        return cls(table) if names.issuperset(_NAMES) else None
+        return cls(table) if columns.has(table.id, _NAMES) else None
 
     def begin(self) -> None:
         """Start the clock for a key."""

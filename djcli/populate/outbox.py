@@ -12,7 +12,7 @@ from djcli.database.copying import BackgroundCopy
 from djcli.database.failures import is_retriable, is_servers
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError
-from djcli.populate.binary import BinaryColumns
+from djcli.populate.columns import RealColumns
 from djcli.populate.gather import Gathered, Row, Shape, merged
 from djcli.sql.insert import OnDuplicate
 from djcli.sql.insert import copy_rows as copy_statement
@@ -45,8 +45,8 @@ class Outbox:
         A connection inside the batch's transaction. Whoever else uses it calls `pause` first.
     table
         The table that is computed, whose rows go before those of its parts.
-    binary
-        Which rows may go in binary.
+    columns
+        The columns that the tables really have.
 
     Attributes
     ----------
@@ -54,13 +54,13 @@ class Outbox:
         The keys, by their place in the batch, whose rows the database refused, each with the reason.
     """
 
-    def __init__(self, connection: Connection, table: TableId, binary: BinaryColumns) -> None:
+    def __init__(self, connection: Connection, table: TableId, columns: RealColumns) -> None:
         self.refused: dict[int, BaseException] = {}
         self.rows = 0
         self.weight = 0
         self._connection = connection
         self._table = table
-        self._binary = binary
+        self._columns = columns
         self._waiting: dict[int, Gathered] = {}  # all since the savepoint, sent or not
         self._unsent: list[Gathered] = []
         self._unsent_rows = 0
@@ -121,7 +121,7 @@ class Outbox:
         self._is_paused = False
         shape, rows = self._portions.popleft()
         if shape.names:
-            types = self._binary.types_of(shape)
+            types = self._columns.binary_types(shape)
             statement = copy_statement(shape.model, shape.names, binary=bool(types))
             self._flight = self._connection.begin_copy(statement, rows, types)
         else:

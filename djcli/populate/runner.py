@@ -40,14 +40,22 @@ class Maker:
         More arguments for ``make``.
     guard
         Whoever watches over what it reads and writes.
+    metadata
+        Fills the hidden columns of the table's rows, if it has any.
     """
 
-    def __init__(self, table: Any, make_kwargs: Mapping[str, Any], guard: Guard | None = None) -> None:
+    def __init__(
+        self,
+        table: Any,
+        make_kwargs: Mapping[str, Any],
+        guard: Guard | None = None,
+        metadata: JobMetadata | None = None,
+    ) -> None:
         self.table = table
         self.guard = guard
         self.connection = table.connection
         self.make_kwargs = make_kwargs
-        self.metadata = JobMetadata.of(table)
+        self.metadata = metadata
         self._model: TableModel = table.model
         self._label: str = table.class_label
 

@@ -16,6 +16,7 @@ from typing import Any
 from psycopg import sql
 
 from djcli.errors import DataJointError, LostConnectionError, WorkerDiedError
+from djcli.populate.claims import CLAIMS_TOGETHER
 from djcli.populate.crew import Crew, Worker
 from djcli.populate.engine import ATTEMPTS, count_calls, populate, prepare
 from djcli.populate.feed import KeyStream
@@ -64,6 +65,7 @@ def populate_shared(
             "this script starts worker processes, which import it to find its tables, and would populate too: "
             "put what only the script itself is to do under  if __name__ == '__main__':"
         )
+    options = replace(options, batch=max(1, min(options.batch, CLAIMS_TOGETHER // crew.size)))
     assignment = assign(table, options)
     work = prepare(table, restrictions, options)
     label: str = table.class_label

@@ -45,8 +45,7 @@ def declare(instance: Instance, classes: Iterable[TableClass]) -> list[TableId]:
             connection.execute(script(statements))
         for table in missing:
             _fill(instance, wanted[table])
-    instance.forget()
-    instance.known.update(order)
+    instance.note_declared(order)
     return missing
 
 

@@ -107,6 +107,14 @@ class Instance:
     def forget(self) -> None:
         """Forget what is known of the database, because it may have changed."""
         self.known.clear()
+        self._forget_schemas()
+
+    def note_declared(self, tables: Iterable[TableId]) -> None:
+        """Note that tables were declared: they are there now, and what was read of schemas is out of date."""
+        self.known.update(tables)
+        self._forget_schemas()
+
+    def _forget_schemas(self) -> None:
         self._catalogs.clear()
         if self._enums is not None:
             self._enums.forget()
