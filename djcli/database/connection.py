@@ -15,8 +15,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from djcli.database.answer import Answer
+from djcli.database.background import Background, BackgroundCommand, BackgroundCopy, copy_data
 from djcli.database.copy_out import Rows, copy_out
-from djcli.database.copying import BackgroundCopy
 from djcli.database.failures import RETRIABLE, translated
 from djcli.database.gate import controls_transactions, ends_transaction
 from djcli.database.session import Session
@@ -218,19 +218,55 @@ class Connection(Session):
                 count += 1
         return count
 
-    def begin_copy(
-        self, statement: str, rows: Iterable[Sequence[object]], types: Sequence[str]
-    ) -> BackgroundCopy:
+    def begin(self, statement: sql.Composed) -> BackgroundCommand:
+        """Start a statement that returns no rows, inside a transaction; nothing else may run before its end."""
+        raw = self._ready(statement)
+        return BackgroundCommand(raw, statement.as_bytes(raw))
+
+    def finish(self, flight: Background, meanwhile: Callable[[], bool] | None = None) -> int:
+        """Wait for the end of a statement that was started, and return how many rows it touched.
+
+        Parameters
+        ----------
+        flight
+            The statement.
+        meanwhile
+            Does something of use, and tells whether there is more to do; called while the server is busy.
+        """
+        try:
+            while meanwhile is not None and not flight.is_done and meanwhile():
+                pass
+            return flight.finish()
+        except BaseException as error:
+            flight.abandon()
+            if self._raw is not None:
+                self._after_failure(self._raw, error.__cause__ or error)
+            raise
+
+    def begin_copy(self, statement: str, data: memoryview) -> BackgroundCopy:
         """Send rows by COPY inside a transaction, and do not wait; nothing else may run before its end.
 
-        With the types of the columns it is in binary format.
+        Parameters
+        ----------
+        statement
+            ``COPY … FROM STDIN``, in binary format if the rows are.
+        data
+            The rows, from `copy_data`.
         """
         raw = self._ready(statement)
         try:
-            return BackgroundCopy(raw, statement.encode(), rows, types)
+            return BackgroundCopy(raw, statement.encode(), data)
         except BaseException as error:
             self._after_failure(raw, error)
             raise
+
+    def copy_data(self, rows: Iterable[Sequence[object]], types: Sequence[str] = ()) -> memoryview:
+        """Return rows of encoded values as COPY sends them: in binary, with the types of the columns, or as text.
+
+        A statement may be under way meanwhile.
+        """
+        raw = self._raw if self._raw is not None else self.reached()
+        return copy_data(raw, rows, types)
 
     def copy_out(self, copy: CopyOut, params: Params, take: Callable[[Rows], None]) -> None:
         """Run a binary COPY to here; `take` is called with its rows, some megabytes at a time."""

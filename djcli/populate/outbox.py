@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from djcli.database.background import BackgroundCopy
 from djcli.database.connection import Connection
-from djcli.database.copying import BackgroundCopy
 from djcli.database.failures import is_retriable, is_servers
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError
@@ -123,7 +123,8 @@ class Outbox:
         if shape.names:
             types = self._columns.binary_types(shape)
             statement = copy_statement(shape.model, shape.names, binary=bool(types))
-            self._flight = self._connection.begin_copy(statement, rows, types)
+            data = self._connection.copy_data(rows, types)
+            self._flight = self._connection.begin_copy(statement, data)
         else:
             send_rows(self._connection, shape.model, (), rows, OnDuplicate.REFUSE)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from djcli.definition.model import TableModel
@@ -23,6 +23,30 @@ _LONG = frozenset(("json", "bytes", "codec", "native"))
 """Types whose values may be so long that their bytes count."""
 
 
+@dataclass(eq=False, slots=True)
+class Chunk:
+    """Rows that go in one statement.
+
+    Attributes
+    ----------
+    blocks
+        The rows, in blocks that give the same attributes.
+    data
+        The rows as COPY sends them, if they were made ready before it is their turn.
+    """
+
+    blocks: list[Block]
+    data: memoryview | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self.blocks))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The attributes that the rows give."""
+        return self.blocks[0].names
+
+
 class Chunks:
     """Puts blocks that give the same attributes together, up to a number of rows or bytes.
 
@@ -33,30 +57,30 @@ class Chunks:
     """
 
     def __init__(self, model: TableModel, blocks: Iterable[Block], size: int) -> None:
-        self.ready: deque[list[Block]] = deque()
+        self.ready: deque[Chunk] = deque()
         self._pieces = (piece for block in blocks for piece in _pieces(block, size))
         self._size = size
         self._long = {attribute.name for attribute in model if attribute.type.name in _LONG}
         self._waiting: dict[tuple[str, ...], tuple[list[Block], int, int]] = {}
 
-    def take(self) -> list[Block]:
-        """Return the next chunk; empty at the end."""
+    def take(self) -> Chunk | None:
+        """Return the next chunk; None at the end."""
         while not self.ready:
             if not self.pull():
                 break
-        return self.ready.popleft() if self.ready else []
+        return self.ready.popleft() if self.ready else None
 
     def pull(self) -> bool:
         """Read one more block; False at the end, when all there is has become ready."""
         piece = next(self._pieces, None)
         if piece is None:
-            self.ready.extend(blocks for blocks, _, _ in self._waiting.values())
+            self.ready.extend(Chunk(blocks) for blocks, _, _ in self._waiting.values())
             self._waiting.clear()
             return False
         blocks, rows, octets = self._waiting.pop(piece.names, ([], 0, 0))
         weight = self._weight(piece)
         if blocks and (rows + len(piece) > self._size or octets + weight > CHUNK_BYTES):
-            self.ready.append(blocks)
+            self.ready.append(Chunk(blocks))
             blocks, rows, octets = [], 0, 0
         blocks.append(piece)
         self._waiting[piece.names] = blocks, rows + len(piece), octets + weight

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -24,7 +25,7 @@ from djcli.sql.compile import compile_select
 from djcli.sql.insert import OnDuplicate
 from djcli.sql.statement import parameters
 from djcli.tables.blocks import BLOCK, Block
-from djcli.tables.chunks import CHUNK, Chunks, merged
+from djcli.tables.chunks import CHUNK, Chunk, Chunks, merged
 from djcli.tables.encode import Problem, encode_blocks, encode_dict, encode_dicts, encoders, unknown
 from djcli.tables.files.rowfile import RowFile
 from djcli.tables.instance import Instance
@@ -93,18 +94,19 @@ def insert(
     encoded = _encoded(model, rows, ignore_extra_fields=ignore_extra_fields)
     chunks = Chunks(model, _of_own_key(model, encoded), size)
     first = chunks.take()
-    if not first:
+    if first is None:
         return 0
-    if sum(map(len, first)) <= FEW or instance.interceptor is not None:
+    if len(first) <= FEW or instance.interceptor is not None:
         second = chunks.take()
-        if not second:
+        if second is None:
             return _insert_one_chunk(instance, model, first, on_duplicate)
         chunks.ready.extendleft((second, first))
     else:
         chunks.ready.appendleft(first)
     # An iterator may ask this very connection for its rows, which it cannot while a COPY is open.
-    between = chunks.read_ahead if _is_at_hand(rows) and not any(a.type.codec for a in model) else None
+    is_calm = _is_at_hand(rows) and not any(a.type.codec for a in model)
     connection = instance.connection
+    between = partial(_prepare, connection, chunks, on_duplicate) if is_calm else None
     number = 0
     with connection.transaction:
         while chunk := chunks.take():
@@ -145,6 +147,17 @@ def hand_over_one(instance: Instance, model: TableModel, row: object) -> bool:
     rows = [encoded[1]]
     made.check_rows(model, encoded[0], rows)
     return taker.write(model, encoded[0], rows)
+
+
+def _prepare(connection: Connection, chunks: Chunks, on_duplicate: OnDuplicate) -> bool:
+    """Make something of the next chunk ready; tell whether there may be more to do."""
+    if chunks.read_ahead():
+        return True
+    chunk = chunks.ready[0] if chunks.ready else None
+    if chunk is not None and chunk.data is None and len(chunk) > FEW and chunk.names:
+        with suppress(DataJointError):  # which is told when it is this chunk's turn
+            chunk.data = connection.copy_data(_rows(chunk, on_duplicate))
+    return False
 
 
 def _is_at_hand(rows: object) -> bool:
@@ -192,20 +205,18 @@ def encode_rows(
 # ---- chunks ---------------------------------------------------------------------------------------------
 
 
-def _insert_one_chunk(
-    instance: Instance, model: TableModel, blocks: list[Block], on_duplicate: OnDuplicate
-) -> int:
+def _insert_one_chunk(instance: Instance, model: TableModel, chunk: Chunk, on_duplicate: OnDuplicate) -> int:
     """Insert all there is: handed to a running populate, or at once."""
     taker = instance.interceptor
     if taker is not None and on_duplicate is OnDuplicate.REFUSE:
-        rows = [values for block in blocks for values in block.rows()]
-        if taker.write(model, blocks[0].names, rows):
+        rows = [values for block in chunk.blocks for values in block.rows()]
+        if taker.write(model, chunk.names, rows):
             return len(rows)
     connection = instance.connection
     attempts = 1 if connection.in_transaction else ATTEMPTS
     for attempt in range(1, attempts + 1):
         try:
-            return _insert_chunk(connection, model, blocks, on_duplicate)
+            return _insert_chunk(connection, model, chunk, on_duplicate)
         except DataJointError as error:
             if attempt == attempts or not is_conflict(error):
                 raise
@@ -215,19 +226,19 @@ def _insert_one_chunk(
 def _insert_chunk(
     connection: Connection,
     model: TableModel,
-    blocks: list[Block],
+    chunk: Chunk,
     on_duplicate: OnDuplicate,
     between: Callable[[], bool] | None = None,
 ) -> int:
-    """Insert blocks; what the database refuses is told by row, and an open transaction survives it."""
-    is_one_statement = sum(map(len, blocks)) <= FEW and bool(blocks[0].names)
+    """Insert rows; what the database refuses is told by row, and an open transaction survives it."""
+    is_one_statement = len(chunk) <= FEW and bool(chunk.names)
     try:
         with nullcontext() if is_one_statement else connection.transaction:
-            return _send(connection, model, blocks, on_duplicate, between)
+            return _send(connection, model, chunk, on_duplicate, between)
     except QueryError as error:
         if is_conflict(error):
             raise
-        told = explain(connection, model, merged(blocks), on_duplicate, error)
+        told = explain(connection, model, merged(chunk.blocks), on_duplicate, error)
         made = making.get()
         if isinstance(told, DuplicateError) and made is not None and model.id == made.table.id:
             told = DuplicateError(f"{told}: make() of {made.label} has inserted it before")
@@ -246,57 +257,56 @@ def send_rows(
 ) -> None:
     """Insert encoded rows of the named attributes; the caller has opened a transaction."""
     columns: list[Sequence[object]] = list(zip(*rows, strict=True))
-    _send(connection, model, [Block(names, columns, range(1, len(rows) + 1))], on_duplicate)
+    _send(connection, model, Chunk([Block(names, columns, range(1, len(rows) + 1))]), on_duplicate)
 
 
 def _send(
     connection: Connection,
     model: TableModel,
-    blocks: list[Block],
+    chunk: Chunk,
     on_duplicate: OnDuplicate,
     between: Callable[[], bool] | None = None,
 ) -> int:
-    names = blocks[0].names
-    number = sum(map(len, blocks))
+    names, number = chunk.names, len(chunk)
     if not names:
         statement = statements.insert_rows(model, (), on_duplicate)
         return sum(connection.execute(statement) for _ in range(number))
     if number <= FEW:
-        return _send_arrays(connection, model, merged(blocks), on_duplicate)
+        return _send_arrays(connection, model, merged(chunk.blocks), on_duplicate)
     if on_duplicate is OnDuplicate.REFUSE:
-        _copy(connection, statements.copy_rows(model, names), _rows(blocks, with_numbers=False), between)
+        _copy(connection, statements.copy_rows(model, names), chunk, on_duplicate, between)
         return number
     # An INSERT from a temporary table resolves the conflicts.
     connection.execute(statements.create_stage(model, names))
-    _copy(connection, statements.copy_to_stage(names), _rows(blocks, with_numbers=True), between)
-    inserted = connection.execute(statements.insert_stage(model, names, on_duplicate))
+    _copy(connection, statements.copy_to_stage(names), chunk, on_duplicate, between)
+    flight = connection.begin(statements.insert_stage(model, names, on_duplicate))
+    inserted = connection.finish(flight, between)
     connection.execute(statements.drop_stage())
     return inserted
 
 
-def _rows(blocks: list[Block], *, with_numbers: bool) -> Iterator[tuple[object, ...]]:
-    for block in blocks:
-        yield from zip(*block.columns, block.numbers, strict=True) if with_numbers else block.rows()
+def _rows(chunk: Chunk, on_duplicate: OnDuplicate) -> Iterator[tuple[object, ...]]:
+    """Yield the rows, with their numbers where they go into a temporary table first."""
+    for block in chunk.blocks:
+        if on_duplicate is OnDuplicate.REFUSE:
+            yield from block.rows()
+        else:
+            yield from zip(*block.columns, block.numbers, strict=True)
 
 
 def _copy(
     connection: Connection,
     statement: str,
-    rows: Iterator[tuple[object, ...]],
+    chunk: Chunk,
+    on_duplicate: OnDuplicate,
     between: Callable[[], bool] | None,
 ) -> None:
-    """Send rows by COPY; while the server is busy with them, prepare those to come."""
+    """Send rows by COPY; while the server is busy with them, make those to come ready."""
     if between is None:
-        connection.copy_in(statement, rows, ())
+        connection.copy_in(statement, _rows(chunk, on_duplicate), ())
         return
-    flight = connection.begin_copy(statement, rows, ())
-    try:
-        while not flight.is_done and between():
-            pass
-        flight.finish()
-    except BaseException:
-        flight.abandon()
-        raise
+    data = chunk.data if chunk.data is not None else connection.copy_data(_rows(chunk, on_duplicate))
+    connection.finish(connection.begin_copy(statement, data), between)
 
 
 def _send_arrays(connection: Connection, model: TableModel, block: Block, on_duplicate: OnDuplicate) -> int:

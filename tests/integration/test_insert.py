@@ -471,13 +471,25 @@ def test_what_only_the_database_refuses_is_told_with_its_table(
     assert len(lab.Session()) == 0
 
 
-@pytest.mark.parametrize("lock", ["SELECT 1 FROM lab.subject FOR UPDATE", "LOCK TABLE lab.session"])
+@pytest.mark.parametrize(
+    ("lock", "how", "statement"),
+    [
+        ("SELECT 1 FROM lab.subject FOR UPDATE", {}, "COPY"),
+        ("LOCK TABLE lab.session", {}, "COPY"),
+        ("LOCK TABLE lab.session IN EXCLUSIVE MODE", {"replace": True}, "INSERT"),
+    ],
+)
 def test_an_interrupt_while_the_server_works_leaves_a_session_that_goes_on(
-    lab: Lab, database_url: str, caplog: pytest.LogCaptureFixture, lock: str
+    lab: Lab,
+    database_url: str,
+    caplog: pytest.LogCaptureFixture,
+    lock: str,
+    how: dict[str, bool],
+    statement: str,
 ) -> None:
-    """Whether it takes the rows, or has them and checks their parents."""
+    """Whether it takes the rows, or has them and checks their parents, or puts them in place of others."""
     assert not lab.Session()
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'COPY%'"
+    waiting = f"SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '{statement}%'"
 
     def interrupt() -> None:
         with psycopg.connect(database_url, autocommit=True) as watching:
@@ -490,12 +502,34 @@ def test_an_interrupt_while_the_server_works_leaves_a_session_that_goes_on(
         thread = threading.Thread(target=interrupt)
         thread.start()
         with pytest.raises(KeyboardInterrupt):
-            lab.Session.insert(list(dicts(2_000)))
+            lab.Session.insert(list(dicts(2_000)), **how)
         thread.join()
     assert caplog.records == []
     assert len(lab.Session()) == 0
-    lab.Session.insert(list(dicts(2_000)))
+    lab.Session.insert(list(dicts(2_000)), **how)
     assert len(lab.Session()) == 2_000
+
+
+@pytest.mark.parametrize("how", [{}, {"skip_duplicates": True}, {"replace": True}])
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        ({"subject_id": "z"}, "row 1801: there is no Subject with subject_id='z'"),
+        ({"day": "2026-01-01", "note": "n5"}, "rows? .*1801.* note='n5'"),
+        ({"count": "x"}, "row 1801: attribute 'count' .*: 'x' is not a whole number"),
+    ],
+)
+def test_a_mistake_in_a_later_chunk_is_told_by_its_row(
+    lab: Lab, how: dict[str, bool], mistake: dict[str, Any], told: str
+) -> None:
+    """A chunk is made ready while the server has the one before it."""
+    rows: list[dict[str, Any]] = dicts(3_000)
+    rows[1_800].update(mistake)
+    with pytest.raises(dj.DataJointError, match=told):
+        lab.Session.insert(rows, chunk_size=600, **how)
+    assert len(lab.Session()) == 0
+    lab.Session.insert(dicts(3_000), chunk_size=600, **how)
+    assert len(lab.Session()) == 3_000
 
 
 # ---- all roads ------------------------------------------------------------------------------------------
