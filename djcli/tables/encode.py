@@ -365,8 +365,8 @@ def encode_dict(
 
 def encode_dicts(
     model: TableModel, rows: list[object]
-) -> tuple[tuple[str, ...], list[tuple[object, ...]]] | None:
-    """Encode rows as `encode_dict` does, if all give the same attributes and have nothing wrong."""
+) -> tuple[tuple[str, ...], list[Sequence[object]]] | None:
+    """Encode rows as `encode_dict` does, by columns, if all give the same attributes and have nothing wrong."""
     given = uniform_columns(rows)
     plan = None if given is None else _plan(model, given[0])
     if given is None or plan is None:
@@ -382,7 +382,7 @@ def encode_dicts(
             columns.append(found)
     except (ValueError, TypeError, DataJointError):
         return None
-    return given[0], list(zip(*columns, strict=True))
+    return given[0], columns
 
 
 def _column_of_plain(encode: Encoder, quick: Quick, values: list[Any]) -> Sequence[object] | None:

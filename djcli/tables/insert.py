@@ -122,13 +122,14 @@ def _hand_over(instance: Instance, model: TableModel, given: object, on_duplicat
     rows = cast("list[object]", given)
     if not 0 < len(rows) <= BLOCK or type(rows[0]) is not dict:
         return False
-    many = encode_dicts(model, rows)
-    if many is None:
+    encoded = encode_dicts(model, rows)
+    if encoded is None:
         return False
+    names, columns = encoded
     made = making.get()
     if made is not None:
-        made.check_rows(model, *many)
-    return taker.write(model, *many)
+        made.check_columns(model, names, columns)
+    return taker.write(model, names, list(zip(*columns, strict=False)))
 
 
 def hand_over_one(instance: Instance, model: TableModel, row: object) -> bool:
@@ -144,9 +145,8 @@ def hand_over_one(instance: Instance, model: TableModel, row: object) -> bool:
     encoded = encode_dict(model, cast("dict[str, object]", row))
     if encoded is None:
         return False
-    rows = [encoded[1]]
-    made.check_rows(model, encoded[0], rows)
-    return taker.write(model, encoded[0], rows)
+    made.check_row(model, *encoded)
+    return taker.write(model, encoded[0], [encoded[1]])
 
 
 def _prepare(connection: Connection, chunks: Chunks, on_duplicate: OnDuplicate) -> bool:
@@ -178,7 +178,7 @@ def _of_own_key(model: TableModel, blocks: Iterator[Block]) -> Iterator[Block]:
     made = making.get()
     for block in blocks:
         if made is not None:
-            made.check_block(model, block)
+            made.check_columns(model, block.names, block.columns)
         yield block
 
 

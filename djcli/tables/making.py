@@ -12,7 +12,6 @@ from djcli.algebra.restriction import Expression
 from djcli.codecs.scalars import NO_MATCH
 from djcli.definition.model import TableId, TableModel
 from djcli.errors import DataJointError
-from djcli.tables.rows import Block
 
 Row = tuple[object, ...]
 Places = tuple[tuple[int, str, str], ...]
@@ -46,16 +45,16 @@ class Making:
     names: tuple[str, ...]
     upstream: Any = field(default=None)
 
-    def check_rows(self, model: TableModel, names: tuple[str, ...], rows: Sequence[Row]) -> None:
-        """Refuse rows of the table or of a part that belong to another key.
+    def check_row(self, model: TableModel, names: tuple[str, ...], row: Row) -> None:
+        """Refuse a row of the table or of a part that belongs to another key.
 
         Parameters
         ----------
         model
-            The table that they are inserted into; rows of any other are passed over.
+            The table that it is inserted into; a row of any other is passed over.
         names
-            The attributes that they give.
-        rows
+            The attributes that it gives.
+        row
             Their encoded values.
 
         Raises
@@ -64,25 +63,26 @@ class Making:
             Naming the attribute and both values.
         """
         for place, own, name in key_places(model, self.table.id, names, self.names):
-            wanted = self.encoded[name]
-            for row in rows:
-                if row[place] != wanted:
-                    self._check(model, own, row[place], name)
+            if row[place] != self.encoded[name]:
+                self._check(model, own, row[place], name)
+
+    def check_columns(
+        self, model: TableModel, names: tuple[str, ...], columns: Sequence[Sequence[object]]
+    ) -> None:
+        """Refuse rows, given by their columns, that belong to another key; see `check_row`."""
+        for place, own, name in key_places(model, self.table.id, names, self.names):
+            wanted, column = self.encoded[name], columns[place]
+            if column.count(wanted) != len(column):
+                for value in column:
+                    if value != wanted:
+                        self._check(model, own, value, name)
 
     def takes(self, model: TableModel) -> bool:
         """Whether rows of a table may be inserted by the make that runs."""
         return model is self.table or model.id == self.table.id
 
-    def check_block(self, model: TableModel, block: Block) -> None:
-        """Refuse rows of another key; see `check_rows`."""
-        for place, own, name in key_places(model, self.table.id, block.names, self.names):
-            wanted = self.encoded[name]
-            for value in block.columns[place]:
-                if value != wanted:
-                    self._check(model, own, value, name)
-
     def check_query(self, model: TableModel, rows: Any) -> None:
-        """Refuse to copy rows of another key; see `check_rows`."""
+        """Refuse to copy rows of another key; see `check_row`."""
         names = tuple(rows.heading.names)
         places = key_places(model, self.table.id, names, self.names)
         wanted = {own: self.key[name] for _, own, name in places if self.encoded[name] is not NO_MATCH}
