@@ -37,6 +37,10 @@ class TableId(NamedTuple):
         parts = split_table_name(self.name)
         return parts is not None and parts[2] == master.name
 
+    def belongs_to(self, table: TableId) -> bool:
+        """Whether this is a table or a part of it."""
+        return self == table or self.is_part_of(table)
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:

@@ -91,7 +91,7 @@ class Batch:
         self.keys = keys
         self.ahead = ahead
         self.outbox = Outbox(self.connection, table.id, columns)
-        self.own_tables = OwnTables(table)
+        self.own_tables = OwnTables(table.id)
         self.current = Gathered()
         self.place = 0
         self.place_of_make = os.getpid(), get_ident()

@@ -10,7 +10,6 @@ from operator import itemgetter
 from djcli.algebra.relation import Node
 from djcli.codecs.scalars import is_unjudged
 from djcli.definition.model import TableId, TableModel
-from djcli.tables.table import Table
 
 _LONG = frozenset(("json", "bytes", "codec", "native"))
 
@@ -108,7 +107,7 @@ def merged(many: Iterable[Gathered], first: TableId) -> list[tuple[Shape, list[R
 class OwnTables:
     """The computed table and its parts: their rows wait, and reads of them cannot be fetched ahead."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: TableId) -> None:
         self._table = table
         self._tables: dict[TableId, bool] = {}
         self._nodes: dict[Node, bool] = {}
@@ -116,7 +115,7 @@ class OwnTables:
     def __contains__(self, table: TableId) -> bool:
         known = self._tables.get(table)
         if known is None:
-            known = self._tables[table] = table == self._table.id or self._table.has_part(table)
+            known = self._tables[table] = table.belongs_to(self._table)
         return known
 
     def are_read_by(self, node: Node) -> bool:

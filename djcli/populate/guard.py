@@ -63,10 +63,10 @@ class Guard:
         return {above for table in tables for above in self._graph.ancestors(table)}
 
     def _is_own(self, table: TableId) -> bool:
-        return table == self._model.id or table.is_part_of(self._model.id)
+        return table.belongs_to(self._model.id)
 
     def _may_read(self, table: TableId) -> bool:
-        return table in self._ancestors or any(table.is_part_of(above) for above in self._ancestors)
+        return any(table.belongs_to(above) for above in self._ancestors)
 
     # ---- a key from its beginning to its end --------------------------------------------------------
 

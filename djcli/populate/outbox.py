@@ -25,7 +25,7 @@ KEYS = 250
 """Keys whose rows are, however few."""
 
 # Foreign-key checks on small or unanalysed tables otherwise plan badly, and keep that plan.
-_BEGIN = sql.SQL("SET LOCAL enable_seqscan = off; SAVEPOINT djcli_flush")
+_BEGIN = sql.SQL("SAVEPOINT djcli_flush; SET LOCAL enable_seqscan = off")
 _RESUME = sql.SQL("SET LOCAL enable_seqscan = off")
 _PAUSE = sql.SQL("SET LOCAL enable_seqscan TO DEFAULT")
 _END = sql.SQL("RELEASE SAVEPOINT djcli_flush; SET LOCAL enable_seqscan TO DEFAULT")

@@ -150,11 +150,6 @@ class DefinedTable(QueryExpression, metaclass=TableMeta):
         return cls().contents if cls.tier is Tier.LOOKUP else ()
 
     @classmethod
-    def has_part(cls, table: TableId) -> bool:
-        """Whether a table is a part of this one."""
-        return table.is_part_of(cls.class_id())
-
-    @classmethod
     def parse(cls) -> None:
         """Read the definition, so that a mistake in it is known at once.
 

@@ -140,7 +140,7 @@ def hand_over_one(instance: Instance, model: TableModel, row: object) -> bool:
     taker, made = instance.interceptor, making.get()
     if taker is None or made is None or type(row) is not dict or instance.connection.witnesses:
         return False
-    if made.table is not model and not model.id.is_part_of(made.table.id):
+    if made.table is not model and not model.id.belongs_to(made.table.id):
         return False
     encoded = encode_dict(model, cast("dict[str, object]", row))
     if encoded is None:

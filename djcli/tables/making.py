@@ -138,7 +138,7 @@ def key_places(model: TableModel, table: TableId, names: tuple[str, ...], key: t
 def check_rows_of_query(model: TableModel, rows: Expression) -> None:
     """Refuse to copy rows of another key than that of the make that runs here."""
     made = making.get()
-    if made is not None and (model.id == made.table.id or model.id.is_part_of(made.table.id)):
+    if made is not None and model.id.belongs_to(made.table.id):
         made.check_query(model, rows)
 
 

@@ -19,7 +19,7 @@ from djcli.definition.model import TableId, TableModel
 from djcli.errors import DataJointError
 from djcli.tables.expression import QueryExpression
 from djcli.tables.instance import Instance
-from djcli.tables.relatives import TableLike, find_named, find_relative, graph_above, model_of, no_relative
+from djcli.tables.relatives import TableLike, find_relative, graph_above
 from djcli.tables.table import Table, table_object
 
 _up = lru_cache(maxsize=256)(reach_up)
@@ -102,25 +102,6 @@ def key_columns(table: type[Table] | Table, ancestor: TableLike) -> tuple[tuple[
         return None
     columns = links[0].columns
     return columns if all(theirs in model.primary_key for _, theirs in columns) else None
-
-
-def descendant_rows(expression: Expression, descendant: TableLike) -> Table:
-    """Return the rows of a descendant that depend on the given rows, along any foreign keys; see `ancestor_rows`.
-
-    Raises
-    ------
-    DataJointError
-        If `expression` is no table with restrictions, or `descendant` does not depend on it.
-    """
-    model = restricted_table(expression)
-    instance = expression.instance
-    target = find_named(descendant, instance.classes)
-    graph = None if target is None else graph_above(instance, model_of(instance, target))
-    if target is None or graph is None or model.id not in graph:
-        known = Graph(cls.class_model() for cls in instance.classes.values())
-        below = known.descendants(model.id) if model.id in known else ()
-        raise no_relative(descendant, below, model.id, "descendant")
-    return trace_down(expression, graph).table(target if isinstance(descendant, str) else descendant)
 
 
 def trace_up(expression: Expression) -> Traced:

@@ -13,7 +13,7 @@ from lab import filled_lab, make_lab
 import djcli as dj
 from djcli.definition.model import TableId
 from djcli.errors import DataJointError
-from djcli.tables.trace import ancestor_rows, ancestor_rows_of_key, descendant_rows
+from djcli.tables.trace import ancestor_rows, ancestor_rows_of_key
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,6 @@ def test_building_asks_the_database_nothing() -> None:
     rows = ancestor_rows(lab.Trial & {"subject_id": "M1"}, lab.Rig)
     assert isinstance(rows, lab.Rig)
     assert rows.parameters == {"p0": "M1"}
-    assert descendant_rows(lab.Rig & {"rig": 1}, lab.Pair).parameters == {"p0": 1, "p1": 1}
 
 
 def test_what_lies_between_is_left_out_where_the_key_tells(lab: SimpleNamespace) -> None:
@@ -49,8 +48,6 @@ def test_all_renamed_ways_count(lab: SimpleNamespace) -> None:
     ]
     assert ancestor_rows(lab.Pair, lab.Rig).keys() == [{"rig": 1}]  # session 2 has no rig
     assert ancestor_rows(lab.Surgery, lab.Rig).keys() == [{"rig": 3}]
-    assert len(descendant_rows(lab.Session & {"session_idx": 2}, lab.Pair)) == 1
-    assert len(descendant_rows(lab.Rig & {"rig": 2}, lab.Pair)) == 0
 
 
 def test_a_key_without_a_row(lab: SimpleNamespace) -> None:
@@ -65,8 +62,6 @@ def test_a_key_without_a_row(lab: SimpleNamespace) -> None:
 def test_limits_and_the_users_own_sql_are_kept(lab: SimpleNamespace) -> None:
     last = lab.Trial & "reaction_time > 0 -- all" & dj.Top(1, "subject_id DESC, session_idx DESC, trial_idx")
     assert ancestor_rows(last, lab.Session).keys() == [{"subject_id": "M2", "session_idx": 1}]
-    room = lab.Rig & "room = 'B'"
-    assert {row["subject_id"] for row in descendant_rows(room, lab.Trial)} == {"M2"}
 
 
 def test_results_go_on_as_any_table(lab: SimpleNamespace) -> None:
@@ -101,11 +96,6 @@ def test_no_relative(lab: SimpleNamespace) -> None:
         f"Sesion is no ancestor of lab.Trial - did you mean Session? {above}"
     )
     assert told(ancestor_rows, lab.Rig, "Trial") == "Trial is no ancestor of lab.Rig (it has no ancestors)"
-    below = "(its descendants are lab.Session, lab.Trial, lab.Pair, lab.Surgery)"
-    assert told(descendant_rows, lab.Rig, lab.Note) == f"lab.Note is no descendant of lab.Rig {below}"
-    assert told(descendant_rows, lab.Rig, "Trail") == (
-        f"Trail is no descendant of lab.Rig - did you mean Trial? {below}"
-    )
     assert told(ancestor_rows, lab.Trial * lab.Session, lab.Rig) == (
         "only rows of one table can be traced, and this is a query of lab.Session, lab.Trial: "
         "restrict the table by it, as in Table & query"
@@ -139,6 +129,4 @@ def test_references_of_a_table_to_itself() -> None:
     ]
     # The colony of the mother's mother too, which the scan's own key does not tell.
     assert ancestor_rows(given, colony).keys(order_by="KEY") == [{"colony": 1}, {"colony": 2}]
-    assert descendant_rows(colony & {"colony": 1}, scan).keys() == [{"colony": 2, "mouse": 6, "scan": 1}]
-    assert len(descendant_rows(mouse & {"mouse": 5}, mouse)) == 2
     assert len(ancestor_rows(mouse & {"mouse": 7}, mouse)) == 1
