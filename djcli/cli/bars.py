@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from djcli.cli.console import is_plain
 from djcli.cli.tally import Failure, Tally
+from djcli.tables.table import Table
 
 
 class Follower:
@@ -18,19 +19,19 @@ class Follower:
     ----------
     tallies
         What became of each table so far.
-    source
-        Where the make of the table is that comes next.
+    table
+        The table that comes next.
     """
 
     def __init__(self) -> None:
         self.tallies: list[Tally] = []
-        self.source: str | None = None
+        self.table: type[Table] | None = None
         self._bar = Bar()
         self._started = 0.0
 
     def begin(self, table: str, pending: int) -> None:
         """Start to count."""
-        self.tallies.append(Tally(table, self.source))
+        self.tallies.append(Tally.of(self.table) if self.table is not None else Tally(table))
         self._started = time.monotonic()
         self._bar.start(table, pending)
 

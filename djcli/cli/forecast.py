@@ -12,7 +12,7 @@ from djcli.cli.restriction import Restriction
 from djcli.cli.workspace import Workspace
 from djcli.errors import SelectionError
 from djcli.populate.auto import AutoPopulate
-from djcli.populate.keys import progress_of_each, todo
+from djcli.populate.keys import key_source, progress_of_each, todo
 
 Computed = type[AutoPopulate]
 
@@ -23,6 +23,8 @@ class Forecast:
 
     Attributes
     ----------
+    table
+        The table.
     calls
         How many calls of make there would be.
     pending, total
@@ -36,13 +38,13 @@ class Forecast:
         how many.
     """
 
-    table: str
+    table: Computed
     calls: int
     pending: int
     total: int
     restrictions: tuple[str, ...]
     max_calls: int | None
-    incomplete: dict[str, int]
+    incomplete: dict[Computed, int]
 
     @property
     def why(self) -> str:
@@ -52,20 +54,22 @@ class Forecast:
         if self.calls < self.pending:
             words.append(f"at most {self.max_calls} calls")
         if self.incomplete:
-            names = ", ".join(f"{name} ({count})" for name, count in self.incomplete.items())
+            names = ", ".join(f"{table.class_label} ({count})" for table, count in self.incomplete.items())
             words.append(f"more may come, it depends on keys still to make: {names}")
         return "; ".join(words)
 
     def facts(self) -> dict[str, object]:
         """Return it for JSON."""
         return {
-            "table": self.table,
+            **self.table.class_id().as_json(),
             "calls": self.calls,
             "pending": self.pending,
             "total": self.total,
             "restrictions": self.restrictions,
             "max_calls": self.max_calls,
-            "incomplete": self.incomplete,
+            "incomplete": [
+                {**table.class_id().as_json(), "pending": count} for table, count in self.incomplete.items()
+            ],
         }
 
 
@@ -98,16 +102,16 @@ def forecast(
     made: list[Forecast] = []
     for table, conditions in typed.items():
         pending, total = states[table].remaining or 0, states[table].total or 0
-        missing = {parent.class_label: states[parent].remaining or 0 for parent in above[table]}
+        missing = {parent: states[parent].remaining or 0 for parent in above[table]}
         made.append(
             Forecast(
-                table=table.class_label,
+                table=table,
                 calls=pending if max_calls is None else min(pending, max_calls),
                 pending=pending,
                 total=total,
                 restrictions=tuple(f"{each.attribute}{each.operator}{each.value}" for each in conditions),
                 max_calls=max_calls,
-                incomplete={name: count for name, count in missing.items() if count},
+                incomplete={parent: count for parent, count in missing.items() if count},
             )
         )
     return made
@@ -115,8 +119,7 @@ def forecast(
 
 def _as_far_as_known(restrictions: Sequence[Restriction], table: Computed) -> list[Condition]:
     """Return those restrictions that mean one thing for a table's key source."""
-    source = table.key_source
-    heading = (source() if isinstance(source, type) else source).heading
+    heading = key_source(table()).heading
     found: list[Condition] = []
     for given in restrictions:
         with suppress(SelectionError):
@@ -144,4 +147,7 @@ def show_forecast(forecasts: Sequence[Forecast], *, as_json: bool) -> None:
     if as_json:
         console.json([item.facts() for item in forecasts])
     else:
-        console.table(["table", "to make", "why"], [[item.table, item.calls, item.why] for item in forecasts])
+        console.table(
+            ["table", "to make", "why"],
+            [[item.table.class_label, item.calls, item.why] for item in forecasts],
+        )

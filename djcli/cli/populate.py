@@ -16,12 +16,13 @@ from djcli.cli.failures import EXIT_ERROR
 from djcli.cli.forecast import forecast, show_forecast
 from djcli.cli.options import FormatOption, choice, count, shared
 from djcli.cli.restriction import parse_restrictions
-from djcli.cli.tally import Tally, make_place
+from djcli.cli.tally import Tally
 from djcli.cli.workspace import ExcludeOption, TablesArgument, Workspace, open_workspace
 from djcli.errors import SelectionError
 from djcli.populate.auto import AutoPopulate
 from djcli.populate.crew import Crew
 from djcli.populate.guard import MODES
+from djcli.populate.keys import key_source
 from djcli.tables.expression import QueryExpression
 
 app = typer.Typer(rich_markup_mode=None)
@@ -68,7 +69,7 @@ def populate(
     restrictions = parse_restrictions(restrict)
     work = open_workspace(ctx)
     chosen = _computed(work, tables, exclude)
-    sources = {table: _key_source(table) for table in chosen}
+    sources = {table: key_source(table()) for table in chosen}
     headings = {table: source.heading for table, source in sources.items()}
     typed = conditions_of_each(restrictions, headings, "key source")
     present = work.declared(chosen, named=work.named(tables))
@@ -96,7 +97,7 @@ def populate(
 def _populate(
     table: type[AutoPopulate], typed: list[Condition], follower: Follower, crew: Crew | None, **options: Any
 ) -> None:
-    follower.source = make_place(table)
+    follower.table = table
     # what users' code prints is talk: stdout is for the report
     with redirect_stdout(sys.stderr):
         result = table.populate(*typed, observer=follower, crew=crew, **options)
@@ -121,11 +122,6 @@ def _computed(
             " populate takes Computed and Imported tables"
         )
     return cast("list[type[AutoPopulate]]", chosen)
-
-
-def _key_source(table: type[AutoPopulate]) -> QueryExpression:
-    source = table.key_source
-    return source() if isinstance(source, type) else source
 
 
 def _note_no_match(tally: Tally, source: QueryExpression, typed: list[Condition]) -> None:

@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from djcli.algebra.heading import Heading
 from djcli.cli import console
+from djcli.cli.conditions import RestrictOption, conditions_of_each
 from djcli.cli.failures import EXIT_PENDING
 from djcli.cli.options import FormatOption, is_json
+from djcli.cli.restriction import parse_restrictions
 from djcli.cli.workspace import ExcludeOption, TablesArgument, open_workspace
-from djcli.populate.keys import Progress, progress_of
+from djcli.populate.keys import Progress, key_source, progress_of_each
 from djcli.tables.table import Table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -23,6 +26,7 @@ def progress(
     ctx: typer.Context,
     tables: TablesArgument = None,
     exclude: ExcludeOption = None,
+    restrict: RestrictOption = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with code 4 if anything remains to compute.")
     ] = False,
@@ -30,12 +34,15 @@ def progress(
 ) -> None:
     """Show how much of each Computed and Imported table is done."""
     as_json = is_json(format_)
+    restrictions = parse_restrictions(restrict)
     work = open_workspace(ctx)
     chosen = work.select_computed(tables, exclude)
     if not chosen:
         console.note("the pipelines have no Computed or Imported table")
     chosen = work.declared(chosen, named=work.named(tables))
-    found = progress_of(work.instance, [table() for table in chosen])
+    headings = {table: _restrictable(table) for table in chosen}
+    conditions = conditions_of_each(restrictions, headings) if chosen else {}
+    found = progress_of_each(work.instance, [(table(), conditions[table]) for table in chosen])
     facts = [_facts(table, state) for table, state in zip(chosen, found, strict=True)]
     if as_json:
         console.json(facts)
@@ -48,14 +55,17 @@ def progress(
         raise typer.Exit(EXIT_PENDING)
 
 
+def _restrictable(table: type[Table]) -> Heading:
+    """Return what may be restricted: the key source, or the rows of a table that is not computed."""
+    return key_source(table()).heading if table.tier.is_auto else table.heading
+
+
 def _facts(table: type[Table], state: Progress) -> dict[str, object]:
     percent = None
     if state.total is not None and state.done is not None:
         percent = 100.0 * state.done / state.total if state.total else 100.0
     return {
-        "schema": table.class_id().schema,
-        "table": table.class_label,
-        "name": table.class_id().name,
+        **table.class_id().as_json(),
         "rows": state.rows,
         "done": state.done,
         "remaining": state.remaining,

@@ -10,6 +10,7 @@ from typing import Any
 
 from djcli.cli.failures import explain
 from djcli.populate.origin import place_of
+from djcli.tables.table import Table
 
 _QUOTED_OR_NUMBER = re.compile(r"'[^']*'|\"[^\"]*\"|\d+(\.\d+)?")
 
@@ -28,17 +29,29 @@ class Tally:
 
     Attributes
     ----------
+    table
+        Its name as one writes it.
+    names
+        Its names for JSON.
     source
         Where its make is, as ``file:line``; for errors that come from no line of it.
     """
 
     table: str
+    names: Mapping[str, object] = field(default_factory=dict[str, object])
     source: str | None = None
     made: int = 0
     skipped: int = 0
     failures: list[Failure] = field(default_factory=list[Failure])
     seconds: float = 0.0
     workers_died: int = 0
+
+    @classmethod
+    def of(cls, table: type[Table]) -> Tally:
+        """Return the tally of a table of which nothing is made yet."""
+        code: Any = getattr(getattr(table, "make", None), "__code__", None)
+        source = None if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+        return cls(table.class_label, table.class_id().as_json(), source)
 
     @property
     def keys_per_second(self) -> float:
@@ -67,7 +80,7 @@ class Tally:
     def facts(self) -> dict[str, object]:
         """Return it all for JSON."""
         return {
-            "table": self.table,
+            **self.names,
             "made": self.made,
             "skipped": self.skipped,
             "failed": len(self.failures),
@@ -100,12 +113,6 @@ class Group:
         """Return it for JSON."""
         error = explain(self.example.error)
         return {"error": error, "count": self.count, "key": self.example.key, "where": self.where}
-
-
-def make_place(table: type) -> str | None:
-    """Return where the make of a table is, as ``file:line``."""
-    code: Any = getattr(getattr(table, "make", None), "__code__", None)
-    return None if code is None else f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def _rate(number: float) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from djcli.algebra import nodes
 from djcli.algebra.conditions import Matches, Not
 from djcli.algebra.relation import Node
-from djcli.algebra.restriction import AndList, Values
+from djcli.algebra.restriction import AndList
 from djcli.algebra.semantics import shared_attributes
 from djcli.definition.model import ForeignKey, TableModel
 from djcli.errors import DataJointError
@@ -53,10 +53,29 @@ class Todo:
         The restricted key source, down to its primary key.
     pending
         Those of its keys that the table does not have.
+    made
+        The rows of the table that have one of these keys.
     """
 
     source: QueryExpression
     pending: QueryExpression
+    made: QueryExpression
+
+
+def key_source(table: Table) -> QueryExpression:
+    """Return the key source of a table, whatever of the two its class gives: a query or a table.
+
+    Raises
+    ------
+    DataJointError
+        If it is neither.
+    """
+    source: object = getattr(table, "key_source", None)
+    if isinstance(source, TableMeta):
+        source = source()
+    if not isinstance(source, QueryExpression):
+        raise DataJointError(f"{table.class_name}.key_source must be a table or a query, not {source!r}")
+    return source
 
 
 def todo(table: Table, restrictions: Sequence[object] = ()) -> Todo:
@@ -74,11 +93,7 @@ def todo(table: Table, restrictions: Sequence[object] = ()) -> Todo:
     DataJointError
         If the key source is no query, or has none of the table's key attributes.
     """
-    source: object = getattr(table, "key_source", None)
-    if isinstance(source, TableMeta):
-        source = source()
-    if not isinstance(source, QueryExpression):
-        raise DataJointError(f"{table.class_name}.key_source must be a table or a query, not {source!r}")
+    source = key_source(table)
     if restrictions:
         source = source & AndList(restrictions)
     keys = source.proj()
@@ -95,8 +110,12 @@ def todo(table: Table, restrictions: Sequence[object] = ()) -> Todo:
         raise DataJointError(
             f"{table.class_name}.key_source has the key ({theirs}), which shares nothing with the table's ({own})"
         )
-    node = nodes.restrict(keys.node, Not(Matches(target, shared)))
-    return Todo(keys, QueryExpression(table.instance, node, keys.values))
+    instance = table.instance
+    pending = nodes.restrict(keys.node, Not(Matches(target, shared)))
+    made = nodes.restrict(nodes.base(table.model), Matches(keys.node, shared))
+    return Todo(
+        keys, QueryExpression(instance, pending, keys.values), QueryExpression(instance, made, keys.values)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +125,7 @@ class Progress:
     Attributes
     ----------
     rows
-        The rows that it has.
+        The rows that it has; where its key source is restricted, those of the keys that remain in it.
     total, remaining
         The keys of its key source, and those of them still to compute; None for a table that is not computed.
     """
@@ -139,21 +158,25 @@ def progress_of(
 
 
 def progress_of_each(instance: Instance, tables: Iterable[tuple[Table, Sequence[object]]]) -> list[Progress]:
-    """Count rows, keys and pending keys of tables, each with its own restrictions of its key source."""
-    asked: list[Node] = []
-    values: Values = ()
+    """Count rows, keys and pending keys of tables, each with its own restrictions.
+
+    They restrict the key source of a table that is computed, and the rows of any other.
+    """
+    asked: list[QueryExpression] = []
     shapes: list[bool] = []
     for table, restrictions in tables:
-        asked.append(nodes.base(table.model))
         shapes.append(table.tier.is_auto)
+        whole = QueryExpression(instance, nodes.base(table.model))
         if table.tier.is_auto:
             work = todo(table, restrictions)
-            for expression in (work.source, work.pending):
-                asked.append(expression.node)
-                values += expression.values
+            asked += [work.made if restrictions else whole, work.source, work.pending]
+        else:
+            asked.append(whole & AndList(restrictions) if restrictions else whole)
     if not asked:
         return []
-    ensure(instance, {table for node in asked for table in node.tables})
-    (row,) = instance.connection.rows(compile_counts(tuple(asked)).text, parameters(values))
+    counted = tuple(each.node for each in asked)
+    values = tuple(value for each in asked for value in each.values)
+    ensure(instance, {table for node in counted for table in node.tables})
+    (row,) = instance.connection.rows(compile_counts(counted).text, parameters(values))
     numbers = iter(map(int, row))
     return [Progress(next(numbers), *((next(numbers), next(numbers)) if auto else ())) for auto in shapes]

@@ -96,25 +96,52 @@ def test_a_dry_run_says_what_would_be_made_and_why(djcli: Run) -> None:
     facts = json.loads(djcli("populate", "Toast", "Bread", "--dry-run", "--format", "json").out)
     assert facts == [
         {
+            "schema": "mill",
             "table": "Bread",
+            "name": "__bread",
             "calls": 3,
             "pending": 3,
             "total": 3,
             "restrictions": [],
             "max_calls": None,
-            "incomplete": {"Flour": 9},
+            "incomplete": [{"schema": "mill", "table": "Flour", "name": "__flour", "pending": 9}],
         },
         {
+            "schema": "mill",
             "table": "Toast",
+            "name": "__toast",
             "calls": 0,
             "pending": 0,
             "total": 0,
             "restrictions": [],
             "max_calls": None,
-            "incomplete": {"Bread": 3, "Flour": 9},
+            "incomplete": [
+                {"schema": "mill", "table": "Bread", "name": "__bread", "pending": 3},
+                {"schema": "mill", "table": "Flour", "name": "__flour", "pending": 9},
+            ],
         },
     ]
     assert djcli("populate", "--format", "xml").code == 2
+
+
+@pytest.mark.usefixtures("mill")
+def test_progress_of_some_keys(djcli: Run) -> None:
+    assert djcli("populate", "-r", "grain<3").code == 0
+    shown = djcli("progress", "Flour", "Bread", "-r", "grain>1", "-r", "grain<6").out.splitlines()
+    assert shown == [
+        "table  rows  done  remaining  percent",
+        "Flour     1     1          3      25%",
+        "Bread     1     1          0     100%",
+    ]
+    whole = json.loads(djcli("progress", "Flour", "Grain", "-r", "grain<=3", "--format", "json").out)
+    assert [(each["table"], each["rows"], each["remaining"]) for each in whole] == [
+        ("Grain", 4, None),
+        ("Flour", 3, 1),
+    ]
+    assert djcli("progress", "Flour", "-r", "grain<3", "--check").code == 0
+    assert djcli("progress", "Flour", "-r", "grain<4", "--check").code == 4
+    wrong = djcli("progress", "-r", "grian<3")
+    assert (wrong.code, "did you mean grain?" in wrong.err) == (2, True)
 
 
 @pytest.mark.usefixtures("mill")
@@ -122,6 +149,7 @@ def test_failures_are_told_by_kind_with_an_example_and_its_place(djcli: Run) -> 
     result = djcli("populate", "--suppress-errors", "--format", "json")
     assert result.code == 1
     flour, bread, toast = json.loads(result.out)
+    assert [toast[name] for name in ("schema", "table", "name")] == ["mill", "Toast", "__toast"]
     assert (flour["made"], flour["failed"], bread["made"], toast["made"]) == (8, 4, 8, 8)
     assert flour["keys_per_second"] == pytest.approx(8 / flour["seconds"], rel=0.1)
     assert flour["failures"] == [
