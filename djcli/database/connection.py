@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from threading import get_ident
 from typing import Any, cast
 
@@ -92,23 +92,25 @@ class Connection(Session):
 
     @contextmanager
     def _watched(self, statement: Query) -> Generator[psycopg.Connection]:
-        """Open the session, tell observers, and turn the driver's errors into ours.
-
-        Inside a transaction the statement gets a savepoint, so that its failure leaves the transaction usable.
-        """
+        """Open the session, tell observers, and run the statement; see `_guarded`."""
         raw = self._ready(statement)
+        with self._guarded(raw, is_plain=not self.guards or controls_transactions(statement)):
+            yield raw
+
+    @contextmanager
+    def _guarded(self, raw: psycopg.Connection, *, is_plain: bool) -> Generator[None]:
+        """Turn the driver's errors into ours; inside a transaction, a failure leaves it usable, unless `is_plain`."""
         with translated():
-            in_transaction = raw.info.transaction_status is TransactionStatus.INTRANS
-            if not (self.guards and in_transaction) or controls_transactions(statement):
+            if is_plain or raw.info.transaction_status is not TransactionStatus.INTRANS:
                 try:
-                    yield raw
+                    yield
                 except BaseException as error:
                     self._after_failure(raw, error)
                     raise
                 return
             raw.execute(_GUARD)
             try:
-                yield raw
+                yield
             except BaseException as error:
                 self._after_failure(raw, error)
                 if raw.info.transaction_status is TransactionStatus.INERROR:
@@ -182,7 +184,7 @@ class Connection(Session):
             while True:
                 if self.gate is not None:
                     self.gate.before_statement()
-                with translated():
+                with self._guarded(cursor.connection, is_plain=not self.guards):
                     chunk = cursor.fetchmany(_FETCH_SIZE)
                 yield from chunk
                 if len(chunk) < _FETCH_SIZE:
@@ -194,13 +196,18 @@ class Connection(Session):
         except BaseException:
             self._close_stream(cursor)
             raise
-        self._close_stream(cursor)
+        self._streams.discard(cursor)
+        with suppress(psycopg.Error):  # all rows are here, whatever becomes of the session
+            cursor.close()
 
     def _close_stream(self, cursor: psycopg.ServerCursor[Any]) -> None:
-        """Close a cursor; that of a session that is gone, or in a failed transaction, is gone too."""
+        """Close a cursor; that of a session or a transaction that is gone is gone too, and harms no other."""
         self._streams.discard(cursor)
-        with suppress(psycopg.Error):
+        raw = cursor.connection
+        is_inside = raw.info.transaction_status is TransactionStatus.INTRANS
+        with suppress(psycopg.Error), raw.transaction() if is_inside else nullcontext():
             cursor.close()
+        psycopg.Cursor.close(cursor)  # which says no more than that it is not used any longer
 
     def copy_in(self, statement: Query, rows: Iterator[Sequence[object]], types: Sequence[str]) -> int:
         """Send rows by COPY; `types` names the columns' types. Returns how many were sent."""

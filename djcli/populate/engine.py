@@ -55,7 +55,11 @@ BATCH_SECONDS = 0.5
 
 
 def populate(
-    table: Table, restrictions: Sequence[object], options: Options, feed: Feed | None = None
+    table: Table,
+    restrictions: Sequence[object],
+    options: Options,
+    feed: Feed | None = None,
+    result: PopulateResult | None = None,
 ) -> PopulateResult:
     """Make the pending keys of a table.
 
@@ -70,6 +74,8 @@ def populate(
     feed
         Whoever hands the keys to this process, tells the observer when it all begins and ends, and tells what
         the guard has found; by default the keys are a stream of all that are pending.
+    result
+        What is filled and returned; whoever gives it has it when a make fails too.
 
     Returns
     -------
@@ -82,7 +88,7 @@ def populate(
         The first error of a make, unless errors are suppressed; with a note that names the key.
     """
     work = prepare(table, restrictions, options)
-    run = _Run(table, work, options)
+    run = _Run(table, work, options, PopulateResult() if result is None else result)
     if feed is not None:
         run.keep_on(feed)
         return run.result
@@ -116,7 +122,7 @@ def count_calls(work: Todo, options: Options) -> int:
 class _Run:
     """One populate of one table."""
 
-    def __init__(self, table: Table, work: Todo, options: Options) -> None:
+    def __init__(self, table: Table, work: Todo, options: Options, result: PopulateResult) -> None:
         self.table = table
         self.connection = table.connection
         self.label: str = table.class_label
@@ -128,7 +134,7 @@ class _Run:
         metadata = JobMetadata.of(table, self.columns)
         self.maker = Maker(table, options.make_kwargs, self.guard, metadata)
         self.make_alone = make_in_steps if is_long(type(table)) else make_key
-        self.result = PopulateResult()
+        self.result = result
         if self.guard is not None:
             self.result.violations = self.guard.violations
         self.calls = 0

@@ -33,7 +33,7 @@ from djcli.populate import workers
 from djcli.populate.engine import populate
 from djcli.populate.messages import Assignment, Report, Told
 from djcli.populate.options import Options
-from djcli.populate.result import Key, Violation
+from djcli.populate.result import Key, PopulateResult
 from djcli.settings import DatabaseTarget, config
 from djcli.tables.instance import Instance, use_instance
 from djcli.tables.table import Table
@@ -140,7 +140,8 @@ def main(handle: int, parent: int) -> None:
     Thread(target=_watch, args=(handle, parent), daemon=True).start()
     stop.listen()
     faulthandler.enable()
-    cast("Any", sys.stdout).reconfigure(line_buffering=True)
+    for stream in cast("list[Any]", [sys.stdout, sys.stderr]):  # of which other workers have the same
+        stream.reconfigure(line_buffering=True, write_through=False)  # whatever PYTHONUNBUFFERED says
     with suppress(EOFError, OSError):  # the parent is gone, and so is this process in a moment
         while (assignment := line.recv()) is not None:
             _work(assignment, line)
@@ -163,13 +164,13 @@ def _watch(handle: int, parent: int) -> None:
 def _work(assignment: Assignment, line: Line) -> None:
     """Carry out an assignment, and tell how it ended."""
     feed = None
-    violations: list[Violation] = []
+    result = PopulateResult()
     error: BaseException | None = None
     try:
         table = find_table(assignment)
         feed = ParentFeed(line, table.connection)
         options = replace(_options(assignment), max_calls=None, observer=feed)
-        violations = populate(table, (), options, feed).violations
+        populate(table, (), options, feed, result)
     except BaseException as failure:  # noqa: BLE001 - the parent raises it, whatever it is
         error = failure
     told = None if error is None else Told.of(error)
@@ -177,7 +178,7 @@ def _work(assignment: Assignment, line: Line) -> None:
     if feed is None:
         line.send(Report(ended=True, error=told))
     else:
-        feed.tell(ended=ended, error=told, violations=violations)
+        feed.tell(ended=ended, error=told, violations=result.violations)
 
 
 def _options(assignment: Assignment) -> Options:

@@ -69,23 +69,20 @@ def populate_shared(
     assignment = assign(table, options)
     work = prepare(table, restrictions, options)
     label: str = table.class_label
+    result = PopulateResult()
     try:
         pending = count_calls(work, options)
         options.observer.begin(label, pending)
-        if pending == 0:
-            result = PopulateResult()
-        elif pending == 1:  # quicker than starting anybody
-            result = populate(table, restrictions, options, KeyStream(work, options.order))
-        else:
-            sharing = _Sharing(table, work, options, crew, assignment, pending)
-            sharing.run()
-            result = sharing.result
+        if pending == 1:  # quicker than starting anybody
+            populate(table, restrictions, options, KeyStream(work, options.order), result)
+        elif pending:
+            _Sharing(table, work, options, crew, assignment, pending, result).run()
     finally:
         options.observer.end(label)
-    if options.guard is not None:
-        guard = Guard(table, options.guard)
-        guard.violations.extend(result.violations)
-        guard.report()
+        if options.guard is not None:
+            guard = Guard(table, options.guard)
+            guard.violations.extend(result.violations)
+            guard.report()
     return result
 
 
@@ -150,7 +147,14 @@ class _Sharing:
     """One populate of one table by a crew."""
 
     def __init__(
-        self, table: Table, work: Todo, options: Options, crew: Crew, assignment: Assignment, pending: int
+        self,
+        table: Table,
+        work: Todo,
+        options: Options,
+        crew: Crew,
+        assignment: Assignment,
+        pending: int,
+        result: PopulateResult,
     ) -> None:
         self.connection = table.connection
         self.label: str = table.class_label
@@ -158,7 +162,7 @@ class _Sharing:
         self.crew = crew
         self.assignment = assignment
         self.pending = pending
-        self.result = PopulateResult()
+        self.result = result
         self.stream = KeyStream(work, options.order)
         self.waiting: deque[Key] = deque()
         self.suspects: deque[Key] = deque()

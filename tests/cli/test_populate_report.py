@@ -124,6 +124,18 @@ def test_a_dry_run_says_what_would_be_made_and_why(djcli: Run) -> None:
     assert djcli("populate", "--format", "xml").code == 2
 
 
+@pytest.mark.parametrize("hands", ["1", "2"])
+def test_what_the_guard_has_found_is_told_when_a_make_fails_too(mill: Path, djcli: Run, hands: str) -> None:
+    text = (mill / "pipelines" / "mill.py").read_text()
+    file = mill / f"straying_{hands}.py"
+    file.write_text(text.replace('print("milling", key["grain"])', "len(Toast())"))
+    result = djcli("populate", "Flour", "--guard", "warn", "-j", hands, "-p", file.name)
+    assert result.code == 1
+    assert "make of Flour reads the table Toast, which Flour does not depend on" in result.err
+    assert result.err.count("breaks its contract in 1 place") == 1
+    assert "ValueError: no flour of" in result.err
+
+
 @pytest.mark.usefixtures("mill")
 def test_progress_of_some_keys(djcli: Run) -> None:
     assert djcli("populate", "-r", "grain<3").code == 0
@@ -170,6 +182,7 @@ def test_failures_are_told_by_kind_with_an_example_and_its_place(djcli: Run) -> 
 
 
 def test_several_processes_report_as_one(djcli: Run, mill: Path) -> None:
+    os.environ["PYTHONUNBUFFERED"] = "1"  # as containers often have it
     (mill / "pipelines" / "mill.py").rename(mill / "stones.py")
     assert djcli("populate", "-j", "two", "-p", "stones.py").code == 2
     result = djcli("populate", "-j", "2", "--suppress-errors", "-p", "stones.py")

@@ -203,3 +203,36 @@ def test_a_stream_left_over_does_not_make_a_statement_wait_for_itself(instance: 
         asked = sql.SQL("SELECT cardinality(%(numbers)s::int[])")
         assert connection.rows(asked, {"numbers": _Collecting([1, 2])}) == [(2,)]
         assert connection.rows(count) == [(0,)]
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_a_stream_left_over_by_a_transaction_that_is_gone_harms_no_other(
+    instance: Instance, is_held: bool
+) -> None:
+    connection = instance.connection
+    held: list[object] = []
+
+    def begin() -> None:
+        with connection.transaction:
+            rows = connection.stream(sql.SQL("SELECT generate_series(1, 20000)"))
+            held.extend([rows] * is_held)
+            raise KeyError(*next(rows))
+
+    with pytest.raises(KeyError):
+        begin()
+    with connection.transaction:
+        held.clear()
+        assert connection.rows(sql.SQL("SELECT 1")) == [(1,)]
+        assert connection.rows(sql.SQL("SELECT 2")) == [(2,)]
+
+
+def test_a_stream_that_fails_half_way_leaves_the_transaction_usable(instance: Instance) -> None:
+    connection = instance.connection
+    for first_bad in (1, 6_000):
+        with connection.transaction:
+            rows = connection.stream(sql.SQL(f"SELECT 1 / (n - {first_bad}) FROM generate_series(1, 9000) n"))
+            with pytest.raises(dj.errors.QueryError, match="division by zero"):
+                list(rows)
+            assert connection.rows(sql.SQL("SELECT 2")) == [(2,)]
+        count = sql.SQL("SELECT count(*) FROM pg_cursors WHERE name LIKE 'djcli%%'")
+        assert connection.rows(count) == [(0,)]
