@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager
 from threading import get_ident
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from djcli.database.copy_out import Rows, copy_out
 from djcli.database.failures import RETRIABLE, translated
 from djcli.database.gate import controls_transactions, ends_transaction
 from djcli.database.session import Session
+from djcli.database.streams import Streams
 from djcli.database.witness import Witness
 from djcli.errors import DataJointError, ThreadSafetyError
 from djcli.settings import DatabaseTarget
@@ -66,9 +67,7 @@ class Connection(Session):
         self.rewrite: Callable[[str], str] | None = None
         self.guards = True
         self.keeper: str | None = None
-        # Referred to from here too, so that no cursor is collected as garbage while it is open.
-        self._streams: set[psycopg.ServerCursor[Any]] = set()
-        self._left_over: list[psycopg.ServerCursor[Any]] = []
+        self._streams = Streams()
 
     def ping(self) -> None:
         """Ask the server for a sign of life.
@@ -84,9 +83,7 @@ class Connection(Session):
         """Close the session; the next statement opens a new one."""
         self._refuse_control()
         super().close()
-        self._left_over.clear()
-        for cursor in tuple(self._streams):
-            self._close_stream(cursor)
+        self._streams.drop_all()
 
     # ---- statements ---------------------------------------------------------------------------------
 
@@ -127,8 +124,7 @@ class Connection(Session):
     def _ready(self, statement: Query) -> psycopg.Connection:
         self._check_thread()
         raw = self.reached()
-        while self._left_over and raw.info.transaction_status is not TransactionStatus.ACTIVE:
-            self._close_stream(self._left_over.pop())
+        self._streams.drop_left_over(raw)
         if self.observers:
             text = statement if isinstance(statement, str) else statement.as_string()
             for observe in self.observers:
@@ -190,24 +186,12 @@ class Connection(Session):
                 if len(chunk) < _FETCH_SIZE:
                     break
         except GeneratorExit:
-            # Garbage collection may have struck inside another statement, which would wait for itself.
-            self._left_over.append(cursor)
+            self._streams.leave(cursor)
             raise
         except BaseException:
-            self._close_stream(cursor)
+            self._streams.drop(cursor)
             raise
-        self._streams.discard(cursor)
-        with suppress(psycopg.Error):  # all rows are here, whatever becomes of the session
-            cursor.close()
-
-    def _close_stream(self, cursor: psycopg.ServerCursor[Any]) -> None:
-        """Close a cursor; that of a session or a transaction that is gone is gone too, and harms no other."""
-        self._streams.discard(cursor)
-        raw = cursor.connection
-        is_inside = raw.info.transaction_status is TransactionStatus.INTRANS
-        with suppress(psycopg.Error), raw.transaction() if is_inside else nullcontext():
-            cursor.close()
-        psycopg.Cursor.close(cursor)  # which says no more than that it is not used any longer
+        self._streams.end(cursor)
 
     def copy_in(self, statement: Query, rows: Iterator[Sequence[object]], types: Sequence[str]) -> int:
         """Send rows by COPY; `types` names the columns' types. Returns how many were sent."""
@@ -225,10 +209,9 @@ class Connection(Session):
                 count += 1
         return count
 
-    def begin(self, statement: sql.Composed) -> BackgroundCommand:
+    def begin(self, statement: str) -> BackgroundCommand:
         """Start a statement that returns no rows, inside a transaction; nothing else may run before its end."""
-        raw = self._ready(statement)
-        return BackgroundCommand(raw, statement.as_bytes(raw))
+        return BackgroundCommand(self._ready(statement), statement.encode())
 
     def finish(self, flight: Background, meanwhile: Callable[[], bool] | None = None) -> int:
         """Wait for the end of a statement that was started, and return how many rows it touched.

@@ -65,7 +65,7 @@ def copy_to_stage(names: Sequence[str]) -> str:
     return _without_parameters(statement)
 
 
-def insert_stage(model: TableModel, names: Sequence[str], on_duplicate: OnDuplicate) -> sql.Composed:
+def insert_stage(model: TableModel, names: Sequence[str], on_duplicate: OnDuplicate) -> str:
     """Return the INSERT of the rows of that temporary table; of rows with one key the last one counts."""
     select = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(_names(names), _STAGE, _ROW)
     key = [name for name in model.primary_key if name in names]
@@ -73,7 +73,7 @@ def insert_stage(model: TableModel, names: Sequence[str], on_duplicate: OnDuplic
         select = sql.SQL("SELECT DISTINCT ON ({key}) {names} FROM {stage} ORDER BY {key}, {row} DESC").format(
             key=_names(key), names=_names(names), stage=_STAGE, row=_ROW
         )
-    return _target(model, names) + select + _conflict(model, names, on_duplicate)
+    return _without_parameters(_target(model, names) + select + _conflict(model, names, on_duplicate))
 
 
 def drop_stage() -> sql.Composed:

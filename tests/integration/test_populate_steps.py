@@ -172,7 +172,7 @@ def test_what_leaves_the_values_alone_changes_nothing(lab: Lab, other: Connectio
 READS: dict[str, Callable[[Lab, Key], object]] = {
     "note": Lab.note,
     "trials": Lab.trials,
-    "iterated": lambda lab, key: sorted(row["trial"] for row in lab.Session.Trial & key),
+    "iterated": lambda lab, key: sorted(map(str, lab.Session.Trial & key)),
     "count": lambda lab, key: len(lab.Session.Trial & key),
     "join": lambda lab, key: (lab.Session * lab.Session.Trial & key).to_dicts(order_by="KEY"),
     "sum": lambda lab, key: lab.Session.aggr(lab.Session.Trial & key, total="sum(time)").to_dicts(
