@@ -23,7 +23,7 @@ from djcli.cli.workspace import TableArgument, open_workspace
 from djcli.errors import DataJointError, LostConnectionError, SelectionError
 from djcli.names import Tier, counted
 from djcli.sql.insert import OnDuplicate
-from djcli.tables.check import check_rows
+from djcli.tables.check import check_privileges, check_rows
 from djcli.tables.encode import Problem
 from djcli.tables.files.formats import FORMATS, format_of
 from djcli.tables.files.rowfile import RowFile
@@ -320,6 +320,7 @@ def _insert_good(task: Task, findings: Findings, target: Path) -> None:
 
 
 def _dry_run(task: Task, most: int) -> None:
+    check_privileges(task.table().connection, task.table().model, task.on_duplicate)
     findings = _find(task, most)
     if findings:
         _tell(task, findings)

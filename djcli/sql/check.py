@@ -13,6 +13,13 @@ ROW = "~row"  # no attribute can have this name
 _ROW = identifier(ROW)
 _STAGE = identifier("pg_temp", "djcli_check")
 
+PRIVILEGES = sql.SQL("""
+SELECT pg_catalog.has_any_column_privilege(c.oid, 'INSERT'), pg_catalog.has_any_column_privilege(c.oid, 'UPDATE')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(name)s
+""")
+"""Whether the role may insert into a table, and replace rows of it."""
+
 
 def create_stage(model: TableModel, names: Sequence[str]) -> sql.Composed:
     """Return the statement that makes the temporary table of some attributes and the number of the row."""

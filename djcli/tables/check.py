@@ -8,12 +8,32 @@ import psycopg
 
 from djcli.database.connection import Connection
 from djcli.definition.model import TableModel
+from djcli.errors import AccessError
 from djcli.sql import check as statements
 from djcli.sql.insert import OnDuplicate
 from djcli.tables.blocks import Block, RowError
 from djcli.tables.encode import Problem, Report, encode_blocks
 from djcli.tables.refused import missing_parent, shown
 from djcli.tables.rows import read_blocks
+
+
+def check_privileges(connection: Connection, model: TableModel, on_duplicate: OnDuplicate) -> None:
+    """Refuse a table that the role may not insert into.
+
+    Raises
+    ------
+    AccessError
+        Naming the privilege.
+    """
+    table = {"schema": model.id.schema, "name": model.id.name}
+    for may_insert, may_update in connection.rows(statements.PRIVILEGES, table):
+        missing = "" if may_insert else "INSERT"
+        if on_duplicate is OnDuplicate.REPLACE and not may_update:
+            missing = missing or "UPDATE"
+        if missing:
+            raise AccessError(
+                f"you may not {missing.lower()} rows of {model.id}; ask the database's owner for {missing}"
+            )
 
 
 def check_rows(

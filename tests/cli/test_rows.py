@@ -111,6 +111,28 @@ def rows(djcli: Run, table: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.usefixtures("lab")
+def test_a_dry_run_tells_missing_privileges(djcli: Run, admin: psycopg.Connection, database_url: str) -> None:
+    admin.execute("CREATE ROLE djcli_test_guest")
+    as_guest = f"{database_url}&options=-c%20role%3Ddjcli_test_guest"
+    try:
+        with psycopg.connect(database_url, autocommit=True) as owner:
+            owner.execute("GRANT USAGE ON SCHEMA lab TO djcli_test_guest")
+            owner.execute("GRANT SELECT ON ALL TABLES IN SCHEMA lab TO djcli_test_guest")
+            told = djcli("insert", "Subject", "subjects.csv", "--dry-run", "--db-url", as_guest)
+            assert (told.code, told.err) == (
+                1,
+                "error: you may not insert rows of lab.Subject; ask the database's owner for INSERT\n",
+            )
+            owner.execute("GRANT INSERT ON lab.subject TO djcli_test_guest")
+            how = ("insert", "Subject", "subjects.csv", "--dry-run", "--db-url", as_guest)
+            assert djcli(*how, "--skip-duplicates").code == 0
+            assert "for UPDATE" in djcli(*how, "--replace").err
+            owner.execute("DROP OWNED BY djcli_test_guest")
+    finally:
+        admin.execute("DROP ROLE djcli_test_guest")
+
+
+@pytest.mark.usefixtures("lab")
 def test_a_quoted_empty_field_is_a_text_and_an_empty_one_is_none(djcli: Run) -> None:
     assert [row["note"] for row in rows(djcli, "Subject")] == [None, ""]
     assert djcli("export", "Subject", "-").out == SUBJECTS
