@@ -7,7 +7,7 @@ for its tier; a part's name is its master's full name, two underscores, and its 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from enum import Enum
 
@@ -151,3 +151,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``' - did you mean A or B?'``, or an empty string when nothing is near."""
     matches = near(name, known)
     return f" - did you mean {' or '.join(matches)}?" if matches else ""
+
+
+def key_text(key: Mapping[str, object]) -> str:
+    """Return a key as one types it on the command line: ``subject_id=M1, session=2``."""
+    return ", ".join(f"{name}={value}" for name, value in key.items())

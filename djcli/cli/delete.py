@@ -14,7 +14,7 @@ from djcli.cli.options import FormatOption, choice, is_json
 from djcli.cli.restriction import parse_restrictions
 from djcli.cli.workspace import TableArgument, open_workspace
 from djcli.definition.model import TableId
-from djcli.names import counted
+from djcli.names import counted, key_text
 from djcli.tables import delete as deleting
 
 app = typer.Typer(rich_markup_mode=None)
@@ -89,6 +89,6 @@ def _show(counts: Mapping[TableId, int], keys: list[dict[str, Any]], *, as_json:
         return
     console.table(["table", "rows"], counts.items())
     more = "" if len(keys) < _KEYS else ", …"
-    told = [", ".join(f"{name}={value}" for name, value in key.items()) for key in keys if key]
+    told = [key_text(key) for key in keys if key]
     if told:
         console.note(f"such as {'; '.join(told)}{more}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from djcli.cli.failures import explain
+from djcli.names import key_text
 from djcli.populate.origin import place_of
 from djcli.tables.table import Table
 
@@ -102,7 +103,7 @@ class Group:
 
     def told(self, *, verbose: bool) -> str:
         """Say it in a line; with the example's traceback below it if `verbose`."""
-        key = ", ".join(f"{name}={value}" for name, value in self.example.key.items())
+        key = key_text(self.example.key)
         more = f" and {self.count - 1} more" if self.count > 1 else ""
         text = explain(self.example.error)
         place = f" ({self.where})" if self.where else ""

@@ -11,6 +11,7 @@ from djcli.cli.assignments import check_name, parse_assignments, typed
 from djcli.cli.cells import told
 from djcli.cli.workspace import TableArgument, open_workspace
 from djcli.errors import SelectionError
+from djcli.names import key_text
 from djcli.tables.table import Table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -62,8 +63,7 @@ def update(
     row = found() & values
     before = _values(row, list(new))
     if before is None:
-        shown = ", ".join(f"{name}={value}" for name, value in values.items())
-        raise SelectionError(f"{found.class_label} has no row with {shown}")
+        raise SelectionError(f"{found.class_label} has no row with {key_text(values)}")
     found().update1({**values, **new})
     after = _values(row, list(new)) or before
     for name, value in after.items():

@@ -58,12 +58,7 @@ class Background:
             if self._conn.transaction_status == pq.TransactionStatus.ACTIVE:
                 self._raw.cancel()
         with suppress(psycopg.Error):
-            self._close_input()
-        with suppress(psycopg.Error):
             self._drain()
-
-    def _close_input(self) -> None:
-        """Tell the server that nothing more comes."""
 
     def _flush(self) -> None:
         while self._conn.flush():
@@ -76,8 +71,10 @@ class Background:
 
     def _drain(self) -> None:
         """Read what follows the first answer, so that the connection is free again."""
-        while self._conn.status == pq.ConnStatus.OK and self._result() is not None:
-            pass
+        while self._conn.status == pq.ConnStatus.OK and (result := self._result()) is not None:
+            if result.status == pq.ExecStatus.COPY_IN:  # and again, until it is told that nothing comes
+                while not self._conn.put_copy_end(b"abandoned"):
+                    self._wait(writing=True)
 
     def _wait(self, *, writing: bool = False) -> None:
         # Reading too: a server that is about to fail says so, and reads no more.
@@ -156,9 +153,6 @@ class BackgroundCopy(Background):
         while not self._conn.put_copy_end():
             self._wait(writing=True)
         self._flush()
-
-    def _close_input(self) -> None:
-        self._conn.put_copy_end(b"abandoned")  # an error if all rows are sent
 
     def _put(self, portion: memoryview) -> None:
         while not self._conn.put_copy_data(portion):

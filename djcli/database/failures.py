@@ -21,7 +21,7 @@ from djcli.errors import (
     ServerError,
     UnknownAttributeError,
 )
-from djcli.names import display_name
+from djcli.names import display_name, key_text
 
 RETRIABLE = frozenset({"40001", "40P01"})
 """Serialisation failure and deadlock: the same transaction may succeed when tried again."""
@@ -126,7 +126,7 @@ def _pairs(names: str, values: str) -> str:
     left = [name.strip('"') for name in left]
     if len(left) != len(right):
         return f"({', '.join(left)}) = ({values})"
-    return ", ".join(f"{name}={value}" for name, value in zip(left, right, strict=True))
+    return key_text(dict(zip(left, right, strict=True)))
 
 
 def _missing(primary: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from djcli.definition.model import ForeignKey, TableId
 from djcli.errors import QueryError
 from djcli.migration.future import Future, all_known, comparable
 from djcli.migration.target import find_attribute
-from djcli.names import counted
+from djcli.names import counted, key_text
 from djcli.sql.alter import can_be_compared_back, converted, text_length
 from djcli.sql.ddl import statement
 
@@ -200,7 +200,7 @@ class Questions:
             sql.SQL(", ").join(shown_names),
         )
         row = self._first(query)
-        return None if row is None else _pairs(names, row)
+        return None if row is None else key_text(dict(zip(names, row, strict=True)))
 
     def orphan(self, table: TableId, key: ForeignKey) -> str | None:
         """Return the values of a row whose parent will not be there; None where there is none or who knows."""
@@ -221,7 +221,7 @@ class Questions:
         row = self._first(
             query.format(names, children, all_known(own, sql.SQL("c.")), parents, renamed, matching)
         )
-        return None if row is None else _pairs(own, row)
+        return None if row is None else key_text(dict(zip(own, row, strict=True)))
 
     # ---- views --------------------------------------------------------------------------------------
 
@@ -259,7 +259,3 @@ class Questions:
         attribute = find_attribute(self.target.tables[table], name)
         cast = comparable(attribute.type) if attribute is not None else sql.SQL("")
         return sql.SQL("{}{}").format(sql.Identifier(name), cast)
-
-
-def _pairs(names: Iterable[str], values: Iterable[object]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from djcli.names import key_text
+
 Key = dict[str, Any]
 
 
@@ -91,8 +93,7 @@ class PopulateResult(dict[str, Any]):
 
 def noted(error: BaseException, table: str, key: Key) -> BaseException:
     """Return the error of a key with a note that says which make it was."""
-    shown = ", ".join(f"{name}={value}" for name, value in key.items())
-    error.add_note(f"in make() of {table} for {shown}")
+    error.add_note(f"in make() of {table} for {key_text(key)}")
     return error
 
 
