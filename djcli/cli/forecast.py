@@ -12,7 +12,7 @@ from djcli.cli.restriction import Restriction
 from djcli.cli.workspace import Workspace
 from djcli.errors import SelectionError
 from djcli.populate.auto import AutoPopulate
-from djcli.populate.keys import key_source, progress_of_each, todo
+from djcli.populate.keys import key_source, progress_of, todo
 
 Computed = type[AutoPopulate]
 
@@ -97,7 +97,7 @@ def forecast(
     for table in (parent for parents in above.values() for parent in parents):
         if table not in asked:
             asked[table] = _as_far_as_known(restrictions, table)
-    found = progress_of_each(work.instance, [(table(), list(each)) for table, each in asked.items()])
+    found = progress_of(work.instance, [(table(), list(each)) for table, each in asked.items()])
     states = dict(zip(asked, found, strict=True))
     made: list[Forecast] = []
     for table, conditions in typed.items():

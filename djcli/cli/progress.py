@@ -13,7 +13,7 @@ from djcli.cli.failures import EXIT_PENDING
 from djcli.cli.options import FormatOption, is_json
 from djcli.cli.restriction import parse_restrictions
 from djcli.cli.workspace import ExcludeOption, TablesArgument, open_workspace
-from djcli.populate.keys import Progress, key_source, progress_of_each
+from djcli.populate.keys import Progress, key_source, progress_of
 from djcli.tables.table import Table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -42,7 +42,7 @@ def progress(
     chosen = work.declared(chosen, named=work.named(tables))
     headings = {table: _restrictable(table) for table in chosen}
     conditions = conditions_of_each(restrictions, headings) if chosen else {}
-    found = progress_of_each(work.instance, [(table(), conditions[table]) for table in chosen])
+    found = progress_of(work.instance, [(table(), conditions[table]) for table in chosen])
     facts = [_facts(table, state) for table, state in zip(chosen, found, strict=True)]
     if as_json:
         console.json(facts)

@@ -26,7 +26,7 @@ class Background:
     """
 
     def __init__(self, raw: psycopg.Connection) -> None:
-        self._raw = raw
+        self.raw = raw
         self._conn = raw.pgconn
         self._encoding = raw.info.encoding
 
@@ -56,7 +56,7 @@ class Background:
         """End it before its time: the server drops what it did, and the connection is free again."""
         with suppress(psycopg.Error):
             if self._conn.transaction_status == pq.TransactionStatus.ACTIVE:
-                self._raw.cancel()
+                self.raw.cancel()
         with suppress(psycopg.Error):
             self._drain()
 
@@ -106,9 +106,13 @@ class BackgroundCommand(Background):
 
     def __init__(self, raw: psycopg.Connection, statement: bytes) -> None:
         super().__init__(raw)
-        with translated():
-            self._conn.send_query(statement)
-            self._flush()
+        try:
+            with translated():
+                self._conn.send_query(statement)
+                self._flush()
+        except BaseException:
+            self.abandon()
+            raise
 
 
 class BackgroundCopy(Background):

@@ -65,8 +65,6 @@ class Connection(Session):
         self.observers: list[Callable[[str], None]] = []
         self.witnesses: list[Witness] = []
         self.rewrite: Callable[[str], str] | None = None
-        self.guards = True
-        self.keeper: str | None = None
         self._streams = Streams()
 
     def ping(self) -> None:
@@ -99,11 +97,8 @@ class Connection(Session):
         """Turn the driver's errors into ours; inside a transaction, a failure leaves it usable, unless `is_plain`."""
         with translated():
             if is_plain or raw.info.transaction_status is not TransactionStatus.INTRANS:
-                try:
+                with self._noting(raw):
                     yield
-                except BaseException as error:
-                    self._after_failure(raw, error)
-                    raise
                 return
             raw.execute(_GUARD)
             try:
@@ -115,9 +110,19 @@ class Connection(Session):
                 raise
             raw.execute(_UNGUARD)
 
+    @contextmanager
+    def _noting(self, raw: psycopg.Connection) -> Generator[None]:
+        """Take note of a failure."""
+        try:
+            yield
+        except BaseException as error:
+            self._after_failure(raw, error)
+            raise
+
     def _after_failure(self, raw: psycopg.Connection, error: BaseException) -> None:
-        if self.gate is not None and isinstance(error, psycopg.Error) and error.sqlstate in RETRIABLE:
-            self.gate.after_conflict(error)
+        cause = error.__cause__ if isinstance(error, DataJointError) else error
+        if self.gate is not None and isinstance(cause, psycopg.Error) and cause.sqlstate in RETRIABLE:
+            self.gate.after_conflict(cause)
         if raw.info.transaction_status is TransactionStatus.ACTIVE:
             raw.close()  # left in the middle of a statement, by an interrupt or a COPY, which nobody can end
 
@@ -191,7 +196,7 @@ class Connection(Session):
         except BaseException:
             self._streams.drop(cursor)
             raise
-        self._streams.end(cursor)
+        self._streams.drop(cursor)
 
     def copy_in(self, statement: Query, rows: Iterator[Sequence[object]], types: Sequence[str]) -> int:
         """Send rows by COPY; `types` names the columns' types. Returns how many were sent."""
@@ -211,7 +216,9 @@ class Connection(Session):
 
     def begin(self, statement: str) -> BackgroundCommand:
         """Start a statement that returns no rows, inside a transaction; nothing else may run before its end."""
-        return BackgroundCommand(self._ready(statement), statement.encode())
+        raw = self._ready(statement)
+        with self._noting(raw):
+            return BackgroundCommand(raw, statement.encode())
 
     def finish(self, flight: Background, meanwhile: Callable[[], bool] | None = None) -> int:
         """Wait for the end of a statement that was started, and return how many rows it touched.
@@ -229,8 +236,7 @@ class Connection(Session):
             return flight.finish()
         except BaseException as error:
             flight.abandon()
-            if self._raw is not None:
-                self._after_failure(self._raw, error.__cause__ or error)
+            self._after_failure(flight.raw, error)
             raise
 
     def begin_copy(self, statement: str, data: memoryview) -> BackgroundCopy:
@@ -244,11 +250,8 @@ class Connection(Session):
             The rows, from `copy_data`.
         """
         raw = self._ready(statement)
-        try:
+        with self._noting(raw):
             return BackgroundCopy(raw, statement.encode(), data)
-        except BaseException as error:
-            self._after_failure(raw, error)
-            raise
 
     def copy_data(self, rows: Iterable[Sequence[object]], types: Sequence[str] = ()) -> memoryview:
         """Return rows of encoded values as COPY sends them: in binary, with the types of the columns, or as text.

@@ -8,6 +8,7 @@ import weakref
 from typing import Self
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from djcli.database.embedded import EmbeddedServer
 from djcli.database.gate import Gate
@@ -37,6 +38,8 @@ class Session:
     def __init__(self, target: DatabaseTarget) -> None:
         self.target = target
         self.gate: Gate | None = None
+        self.guards = True
+        self.keeper: str | None = None
         self._raw: psycopg.Connection | None = None
         self._pid = 0
         self._depth = 0
@@ -121,6 +124,23 @@ class Session:
         if self._raw is not None and self._pid == os.getpid():
             self._raw.close()
         self._raw, self._depth = None, 0
+
+    def restore(self, *, is_interrupted: bool) -> None:
+        """Leave nothing of a transaction; the session is closed if an interrupt has cut its end short."""
+        self.gate, self.keeper, self.guards = None, None, True
+        raw = self._raw
+        if raw is None or self._pid != os.getpid():
+            return
+        is_left = not self._depth and raw.info.transaction_status is TransactionStatus.IDLE
+        if is_left and is_interrupted:
+            try:
+                raw.isolation_level = None
+                with raw.transaction():  # the driver may believe that it is inside one
+                    pass
+            except psycopg.Error:
+                is_left = False
+        if not is_left:
+            self.close()
 
     def __enter__(self) -> Self:
         return self

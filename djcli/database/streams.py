@@ -30,12 +30,6 @@ class Streams:
         """
         self._left_over.append(cursor)
 
-    def end(self, cursor: Cursor) -> None:
-        """Close a cursor all of whose rows were read."""
-        self._open.discard(cursor)
-        with suppress(psycopg.Error):  # all rows are here, whatever becomes of the session
-            cursor.close()
-
     def drop(self, cursor: Cursor) -> None:
         """Close a cursor; that of a session or a transaction that is gone is gone too."""
         self._open.discard(cursor)

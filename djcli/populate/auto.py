@@ -13,7 +13,7 @@ from djcli.populate.bar import TextBar
 from djcli.populate.claims import MAX_CLAIMS
 from djcli.populate.engine import populate
 from djcli.populate.feed import Order
-from djcli.populate.keys import default_key_source, progress_of
+from djcli.populate.keys import default_key_source, left
 from djcli.populate.options import Options
 from djcli.populate.result import Key, Observer, PopulateResult, Silent, Timed
 from djcli.populate.steps import is_long
@@ -264,8 +264,7 @@ class AutoPopulate(Table):
         display
             Whether to tell on standard error too.
         """
-        (found,) = progress_of(self.instance, [self], restrictions)
-        remaining, total = found.remaining or 0, found.total or 0
+        remaining, total = left(self, restrictions)
         if display:
             TextBar().tell(f"{self.class_name}: {total - remaining} of {total} computed")
         return remaining, total

@@ -15,10 +15,19 @@ from djcli.sql.arrays import array
 MAX_CLAIMS = 2_000
 """Keys that one process holds at once; the server's lock table is shared by all of its sessions."""
 
+SURE_CLAIMS = 1_000
+"""So many are a fair share of any server's lock table; for more, the server is asked."""
+
+_SHARE = 8
+
 CLAIMS_TOGETHER = 4_000
 """Keys that all processes of one populate hold at once."""
 
 _OUT_OF_MEMORY = "53200"
+_SLOTS = sql.SQL(
+    "SELECT current_setting('max_locks_per_transaction')::bigint "
+    "* (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)"
+)
 _CLAIM = sql.SQL(
     "SELECT pg_try_advisory_lock(number) "
     "FROM unnest(%(numbers)s::bigint[]) WITH ORDINALITY AS keys (number, place) ORDER BY place"
@@ -60,6 +69,12 @@ def claim(connection: Connection, numbers: Sequence[int]) -> list[bool]:
             "with fewer workers at once"
         ) from error
     return [bool(row[0]) for row in rows]
+
+
+def fair_claims(connection: Connection) -> int:
+    """Return how many keys a process may hold, so that eight of them leave the server's lock table room."""
+    ((slots,),) = connection.rows(_SLOTS)
+    return max(SURE_CLAIMS, int(slots) // _SHARE)
 
 
 def release(connection: Connection, numbers: Sequence[int]) -> None:

@@ -20,7 +20,7 @@ from djcli.errors import (
 )
 from djcli.populate.ahead import ReadAhead
 from djcli.populate.batch import Batch
-from djcli.populate.claims import MAX_CLAIMS, TooManyClaimsError, claim, lock_number, release
+from djcli.populate.claims import TooManyClaimsError, claim, lock_number, release
 from djcli.populate.collecting import few_collections
 from djcli.populate.columns import RealColumns
 from djcli.populate.feed import Feed, KeyStream
@@ -30,6 +30,7 @@ from djcli.populate.keys import Todo, todo
 from djcli.populate.metadata import JobMetadata
 from djcli.populate.options import Options
 from djcli.populate.outbox import RetryBatchError
+from djcli.populate.pace import BATCH_SECONDS, Pace
 from djcli.populate.reach import reach_again
 from djcli.populate.result import Key, PopulateResult, noted
 from djcli.populate.runner import Maker, Outcome, make_key
@@ -37,21 +38,13 @@ from djcli.populate.steps import is_long, make_in_steps
 from djcli.sql.arrays import array
 from djcli.sql.insert import find_taken
 from djcli.tables.declare import ensure
+from djcli.tables.making import making
 from djcli.tables.table import Table
 
 logger = logging.getLogger("djcli")
 
 ATTEMPTS = 3
 """How often a key is tried when the database, not make, is at fault."""
-
-FIRST_BATCH = 1
-"""Keys of the first batch: more would be kept from other workers, if makes turn out to be slow."""
-
-GROWTH = 64
-"""How much larger the next batch may be; it is no larger than will fit in the time."""
-
-BATCH_SECONDS = 0.5
-"""How long a batch may take: slow makes commit one by one, quick ones together."""
 
 
 def populate(
@@ -140,9 +133,9 @@ class _Run:
         self.calls = 0
         self.failed_keys: set[tuple[object, ...]] = set()
         self.ahead = ReadAhead(work.pending.heading)
-        self.size = FIRST_BATCH
+        self.pace = Pace(options.batch, self.connection)
         self.holds_claims = False
-        self.most = min(options.batch, MAX_CLAIMS)
+        self.made_around = making.get()
 
     def all_keys(self, feed: Feed) -> None:
         """Make the keys that the feed gives, and tell what the guard has found."""
@@ -173,7 +166,7 @@ class _Run:
     def keys_of(self, feed: Feed) -> None:
         """Take keys batch by batch, until there are none or enough calls were made."""
         while self.calls != self.options.max_calls:
-            wanted = self.size
+            wanted = self.pace.size
             if self.options.max_calls is not None:
                 wanted = min(wanted, self.options.max_calls - self.calls)
             keys = feed.take(wanted)
@@ -183,17 +176,28 @@ class _Run:
 
     def some_keys(self, keys: list[Key]) -> list[Key]:
         """Make some keys; returns those that there was no time for."""
-        if self.options.batch == 1:
-            for key in keys:
-                self.one_key(key)
-            return []
-        with Interrupts() as interrupts:
-            try:
+        is_interrupted = False
+        try:
+            if self.options.batch == 1:
+                for key in keys:
+                    self.one_key(key)
+                return []
+            with Interrupts() as interrupts:
                 return self.keys_to_claim(keys, interrupts)
-            finally:
-                if self.holds_claims and self.connection.is_connected:
-                    self.connection.close()  # a second interrupt was quicker: they end with the session
-                self.holds_claims = False
+        except BaseException as error:
+            is_interrupted = not isinstance(error, Exception)
+            raise
+        finally:
+            self.restore(is_interrupted=is_interrupted)
+
+    def restore(self, *, is_interrupted: bool) -> None:
+        """Leave nothing behind, wherever an interrupt has struck."""
+        self.table.instance.interceptor = None
+        making.set(self.made_around)
+        self.connection.restore(is_interrupted=is_interrupted)
+        if self.holds_claims and self.connection.is_connected:
+            self.connection.close()  # they end with the session
+        self.holds_claims = False
 
     def keys_to_claim(self, keys: list[Key], interrupts: Interrupts) -> list[Key]:
         """Claim keys and make those that are ours; returns those that there was no time for."""
@@ -207,7 +211,7 @@ class _Run:
             self.holds_claims = False
             if len(keys) == 1:
                 raise
-            self.size = self.most = len(keys) // 2
+            self.pace.stay_at(len(keys) // 2)
             return keys
         for key, is_ours in zip(keys, claims, strict=True):
             if not is_ours:
@@ -243,17 +247,14 @@ class _Run:
         return attempt.settle(interrupts)
 
     def adapt(self, attempt: _Attempt, keys: int) -> None:
-        """Let batches grow while they are quick, and shrink when they are slow or cut short."""
-        batch, seconds = attempt.batch, attempt.seconds
+        """Let the next batch be as large as this one has shown to be right."""
+        batch = attempt.batch
         if batch is not None and batch.is_last:
-            self.size = self.most = 1
+            self.pace.stay_at(1)
         elif batch is not None and batch.refused:
-            self.size = max(1, attempt.ran)
-        elif seconds < BATCH_SECONDS / 2 and keys >= self.size:
-            fitting = int(keys * BATCH_SECONDS * 0.8 / seconds)
-            self.size = max(self.size, min(fitting, self.size * GROWTH, self.most))
-        elif seconds > BATCH_SECONDS and keys:
-            self.size = max(1, min(self.size, int(keys * BATCH_SECONDS / seconds)))
+            self.pace.shrink_to(attempt.ran)
+        else:
+            self.pace.took(keys, attempt.seconds)
 
     def one_key(self, key: Key) -> None:
         """Make a key in a transaction of its own, trying again when the database is at fault."""

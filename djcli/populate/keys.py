@@ -140,24 +140,14 @@ class Progress:
         return None if self.total is None or self.remaining is None else self.total - self.remaining
 
 
-def progress_of(
-    instance: Instance, tables: Iterable[Table], restrictions: Sequence[object] = ()
-) -> list[Progress]:
-    """Count rows, keys and pending keys of tables, all in one statement.
-
-    Parameters
-    ----------
-    instance
-        The database.
-    tables
-        The tables; those that are not computed have rows alone.
-    restrictions
-        Restrictions of the key sources.
-    """
-    return progress_of_each(instance, [(table, restrictions) for table in tables])
+def left(table: Table, restrictions: Sequence[object] = ()) -> tuple[int, int]:
+    """Return how many keys of a table remain to compute, and how many there are; see `todo`."""
+    work = todo(table, restrictions)
+    (remaining, total) = _counts(table.instance, [work.pending, work.source])
+    return remaining, total
 
 
-def progress_of_each(instance: Instance, tables: Iterable[tuple[Table, Sequence[object]]]) -> list[Progress]:
+def progress_of(instance: Instance, tables: Iterable[tuple[Table, Sequence[object]]]) -> list[Progress]:
     """Count rows, keys and pending keys of tables, each with its own restrictions.
 
     They restrict the key source of a table that is computed, and the rows of any other.
@@ -172,11 +162,16 @@ def progress_of_each(instance: Instance, tables: Iterable[tuple[Table, Sequence[
             asked += [work.made if restrictions else whole, work.source, work.pending]
         else:
             asked.append(whole & AndList(restrictions) if restrictions else whole)
+    numbers = iter(_counts(instance, asked))
+    return [Progress(next(numbers), *((next(numbers), next(numbers)) if auto else ())) for auto in shapes]
+
+
+def _counts(instance: Instance, asked: Sequence[QueryExpression]) -> list[int]:
+    """Count the rows of expressions, all in one statement."""
     if not asked:
         return []
     counted = tuple(each.node for each in asked)
     values = tuple(value for each in asked for value in each.values)
     ensure(instance, {table for node in counted for table in node.tables})
     (row,) = instance.connection.rows(compile_counts(counted).text, parameters(values))
-    numbers = iter(map(int, row))
-    return [Progress(next(numbers), *((next(numbers), next(numbers)) if auto else ())) for auto in shapes]
+    return list(map(int, row))

@@ -130,14 +130,15 @@ class _LongMake:
 
     def fetch(self) -> bool:
         """Run the first step in a snapshot; False if the key is there already."""
-        known = len(self.table.instance.known)
+        instance = self.table.instance
+        known = len(instance.known), len(instance.unsure)
         with self.connection.snapshot():
             if self.mine:
                 return False
             with self.kept(), self.maker.inside(self.key, self.encoded, self.inputs):
                 self.steps = self.start()
                 self.advance(None, "what it has fetched")
-            if len(self.table.instance.known) == known:  # else it has declared a table
+            if (len(instance.known), len(instance.unsure)) == known:  # else it has declared a table
                 self.inputs.seal(self.connection)
         return True
 

@@ -70,6 +70,7 @@ def populate_shared(
     work = prepare(table, restrictions, options)
     label: str = table.class_label
     result = PopulateResult()
+    guard = None if options.guard is None else Guard(table, options.guard)
     try:
         pending = count_calls(work, options)
         options.observer.begin(label, pending)
@@ -79,8 +80,7 @@ def populate_shared(
             _Sharing(table, work, options, crew, assignment, pending, result).run()
     finally:
         options.observer.end(label)
-        if options.guard is not None:
-            guard = Guard(table, options.guard)
+        if guard is not None:
             guard.violations.extend(result.violations)
             guard.report()
     return result

@@ -45,7 +45,8 @@ def declare(instance: Instance, classes: Iterable[TableClass]) -> list[TableId]:
             connection.execute(script(statements))
         for table in missing:
             _fill(instance, wanted[table])
-    instance.note_declared(order)
+    instance.note_declared(missing)
+    instance.note_there(order)
     return missing
 
 
@@ -82,7 +83,7 @@ def ensure(instance: Instance, tables: Collection[TableId]) -> None:
     if not unknown:
         return
     catalog = load(instance.connection, sorted({table.schema for table in unknown}))
-    instance.known |= catalog.tables.keys()
+    instance.note_there(catalog.tables)
     missing = [instance.classes[table] for table in unknown if table not in catalog.tables]
     for cls in missing:
         if not cls.may_declare():
@@ -94,7 +95,7 @@ def ensure(instance: Instance, tables: Collection[TableId]) -> None:
     for table in unknown:
         if table in catalog.tables:
             _fill(instance, instance.classes[table])
-    instance.known.update(unknown)
+    instance.note_there(unknown)
 
 
 def _fill(instance: Instance, cls: TableClass) -> None:

@@ -41,6 +41,9 @@ FEW = 500
 ATTEMPTS = 8
 """How often an insert is tried that others get in the way of."""
 
+_PLAIN = {dict, list, tuple}
+"""Rows whose reading runs no code of the user's."""
+
 EncodedRow = tuple[tuple[str, ...], tuple[object, ...]]
 """The attributes that a row gives, and their encoded values."""
 
@@ -162,7 +165,9 @@ def _prepare(connection: Connection, chunks: Chunks, on_duplicate: OnDuplicate) 
 
 def _is_at_hand(rows: object) -> bool:
     """Whether reading rows runs no code of the user's."""
-    return isinstance(rows, (list, tuple, Path, RowFile)) or hasattr(rows, "shape")
+    if isinstance(rows, (list, tuple)):
+        return set(map(type, cast("list[object]", rows))) <= _PLAIN
+    return isinstance(rows, (Path, RowFile)) or hasattr(rows, "shape")
 
 
 def _encoded(model: TableModel, rows: object, *, ignore_extra_fields: bool) -> Iterator[Block]:

@@ -79,6 +79,7 @@ class Instance:
         self._connection: Connection | None = None
         self._enums: EnumNames | None = None
         self.known: set[TableId] = set()
+        self.unsure: set[TableId] = set()
         self._catalogs: dict[str, Catalog] = {}
 
     @property
@@ -111,8 +112,16 @@ class Instance:
 
     def note_declared(self, tables: Iterable[TableId]) -> None:
         """Note that tables were declared: they are there now, and what was read of schemas is out of date."""
-        self.known.update(tables)
+        if self.connection.in_transaction:
+            self.unsure.update(tables)  # it may be rolled back yet
+        self.note_there(tables)
         self._forget_schemas()
+
+    def note_there(self, tables: Iterable[TableId]) -> None:
+        """Note that the database has tables; not of those that were declared in a transaction that is still open."""
+        if self.unsure and not self.connection.in_transaction:
+            self.unsure.clear()
+        self.known.update(tables if not self.unsure else set(tables) - self.unsure)
 
     def _forget_schemas(self) -> None:
         self._catalogs.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -77,6 +78,25 @@ def test_an_interrupt_at_any_step_of_a_copy_leaves_a_session_that_goes_on(
         assert connection.query("SELECT count(*) FROM numbers") == [(0,)]
     assert struck > 10
     assert connection.query("SELECT count(*) FROM numbers") == [(len(rows),)]
+
+
+def test_an_interrupt_at_any_step_of_a_command_leaves_the_users_transaction(connection: Connection) -> None:
+    struck = 0
+    while True:
+        with pytest.MonkeyPatch.context() as patch:
+            interrupting = Interrupting(patch, struck, 0)
+            with connection.transaction:
+                connection.query("INSERT INTO numbers VALUES (1)")
+                with contextlib.suppress(KeyboardInterrupt), connection.transaction:
+                    connection.finish(connection.begin("INSERT INTO numbers SELECT 2 FROM pg_sleep(0.01)"))
+                connection.query("INSERT INTO numbers VALUES (3)")
+            if interrupting.left >= 0:
+                break
+        struck += 1
+        assert connection.query("SELECT number FROM numbers ORDER BY number") == struck * [(1,)] + struck * [
+            (3,)
+        ]
+    assert struck > 4
 
 
 def test_what_the_server_refuses_leaves_the_transaction_usable(connection: Connection) -> None:

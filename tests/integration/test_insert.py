@@ -532,6 +532,18 @@ def test_a_mistake_in_a_later_chunk_is_told_by_its_row(
     assert len(lab.Session()) == 3_000
 
 
+class Asking(dict[str, Any]):
+    """A row that asks the database for one of its values."""
+
+    def __getitem__(self, name: str) -> Any:
+        return dj.conn().query("SELECT 7")[0][0] if name == "count" else super().__getitem__(name)
+
+
+def test_rows_may_ask_the_database_while_they_are_read(lab: Lab) -> None:
+    lab.Session.insert([Asking({**row, "count": 0}) for row in dicts(3_000)], chunk_size=600)
+    assert len(lab.Session()) == 3_000
+
+
 # ---- all roads ------------------------------------------------------------------------------------------
 
 VALUES: dict[str, tuple[str, Any]] = {

@@ -236,3 +236,43 @@ def test_a_stream_that_fails_half_way_leaves_the_transaction_usable(instance: In
             assert connection.rows(sql.SQL("SELECT 2")) == [(2,)]
         count = sql.SQL("SELECT count(*) FROM pg_cursors WHERE name LIKE 'djcli%%'")
         assert connection.rows(count) == [(0,)]
+
+
+def test_a_stream_whose_transaction_is_gone_is_read_to_its_end(instance: Instance) -> None:
+    connection = instance.connection
+    rows: list[Iterator[object]] = []
+
+    def begin() -> None:
+        with connection.transaction:
+            rows.append(connection.stream(sql.SQL("SELECT generate_series(1, 10)")))
+            raise KeyError(*next(rows[0]))
+
+    with pytest.raises(KeyError):
+        begin()
+    with connection.transaction:
+        assert len(list(rows[0])) == 9
+        assert connection.rows(sql.SQL("SELECT 2")) == [(2,)]
+
+
+def test_a_declaration_that_is_rolled_back_is_made_again(instance: Instance) -> None:
+    schema = dj.Schema("undone")
+
+    @schema
+    class One(dj.Manual):
+        definition = "one : int32"
+
+    @schema
+    class Two(dj.Manual):
+        definition = "two : int32"
+
+    def begin() -> None:
+        with instance.connection.transaction:
+            One.insert1((1,))
+            One.insert1((2,))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        begin()
+    Two.insert1((1,))
+    One.insert1((3,))
+    assert One.to_arrays("one").tolist() == [3]
