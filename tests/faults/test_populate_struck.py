@@ -114,7 +114,9 @@ def is_as_before(connection: Connection, instance: Instance) -> None:
 def test_an_interrupt_at_any_line(instance: Instance, soak: Callable[[int, int], int], batch: int) -> None:
     samples = soak(0, 500)
     if not samples:
-        pytest.skip("with DJCLI_SOAK=1 only: now and then a strike takes a lock of the driver's with it, and waits")
+        pytest.skip(
+            "with DJCLI_SOAK=1 only: now and then a strike takes a lock of the driver's with it, and waits"
+        )
     item, log, made, bit = (table() for table in make_schema().tables)
     connection = instance.connection
 
