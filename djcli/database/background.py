@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from select import select
 
@@ -60,6 +60,16 @@ class Background:
         with suppress(psycopg.Error):
             self._drain()
 
+    @contextmanager
+    def _starting(self) -> Generator[None]:
+        """Abandon a statement that does not get under way."""
+        try:
+            with translated():
+                yield
+        except BaseException:
+            self.abandon()
+            raise
+
     def _flush(self) -> None:
         while self._conn.flush():
             self._wait(writing=True)
@@ -106,13 +116,9 @@ class BackgroundCommand(Background):
 
     def __init__(self, raw: psycopg.Connection, statement: bytes) -> None:
         super().__init__(raw)
-        try:
-            with translated():
-                self._conn.send_query(statement)
-                self._flush()
-        except BaseException:
-            self.abandon()
-            raise
+        with self._starting():
+            self._conn.send_query(statement)
+            self._flush()
 
 
 class BackgroundCopy(Background):
@@ -138,12 +144,8 @@ class BackgroundCopy(Background):
 
     def __init__(self, raw: psycopg.Connection, statement: bytes, data: memoryview) -> None:
         super().__init__(raw)
-        try:
-            with translated():
-                self._send(statement, data)
-        except BaseException:
-            self.abandon()
-            raise
+        with self._starting():
+            self._send(statement, data)
 
     def _send(self, statement: bytes, data: memoryview) -> None:
         self._conn.send_query(statement)

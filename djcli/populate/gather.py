@@ -10,8 +10,7 @@ from operator import itemgetter
 from djcli.algebra.relation import Node
 from djcli.codecs.scalars import is_unjudged
 from djcli.definition.model import TableId, TableModel
-
-_LONG = frozenset(("json", "bytes", "codec", "native"))
+from djcli.tables.chunks import LONG
 
 Row = tuple[object, ...]
 
@@ -44,7 +43,7 @@ def shape_of(model: TableModel, names: tuple[str, ...]) -> Shape:
     """Return the shape of rows of a table that give the named attributes."""
     key = model.primary_key
     key_of = itemgetter(*(names.index(name) for name in key)) if key and set(key) <= set(names) else None
-    long_places = tuple(place for place, name in enumerate(names) if model[name].type.name in _LONG)
+    long_places = tuple(place for place, name in enumerate(names) if model[name].type.name in LONG)
     is_raw = any(is_unjudged(attribute.type.name, attribute.type.column) for attribute in model)
     return Shape(model, names, key_of, long_places, is_raw)
 

@@ -19,7 +19,7 @@ Rows of a table that refers to itself are not divided so: each may depend on any
 CHUNK_BYTES = 32_000_000
 """About as many bytes of long values in one statement."""
 
-_LONG = frozenset(("json", "bytes", "codec", "native"))
+LONG = frozenset(("json", "bytes", "codec", "native"))
 """Types whose values may be so long that their bytes count."""
 
 
@@ -60,7 +60,7 @@ class Chunks:
         self.ready: deque[Chunk] = deque()
         self._pieces = (piece for block in blocks for piece in _pieces(block, size))
         self._size = size
-        self._long = {attribute.name for attribute in model if attribute.type.name in _LONG}
+        self._long = {attribute.name for attribute in model if attribute.type.name in LONG}
         self._waiting: dict[tuple[str, ...], tuple[list[Block], int, int]] = {}
 
     def take(self) -> Chunk | None:

@@ -111,10 +111,9 @@ class Instance:
         self._forget_schemas()
 
     def note_declared(self, tables: Iterable[TableId]) -> None:
-        """Note that tables were declared: they are there now, and what was read of schemas is out of date."""
+        """Note that tables were declared: what was read of schemas is out of date; `note_there` comes next."""
         if self.connection.in_transaction:
             self.unsure.update(tables)  # it may be rolled back yet
-        self.note_there(tables)
         self._forget_schemas()
 
     def note_there(self, tables: Iterable[TableId]) -> None:
