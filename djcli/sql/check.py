@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from djcli.definition.model import ForeignKey, TableModel
+from djcli.sql.ddl import statement_text
 from djcli.sql.statement import identifier
 
 ROW = "~row"  # no attribute can have this name
@@ -31,7 +32,7 @@ def create_stage(model: TableModel, names: Sequence[str]) -> sql.Composed:
 def copy_to_stage(names: Sequence[str]) -> str:
     """Return the COPY into it; the number of the row comes last."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(_STAGE, _names((*names, ROW)))
-    return statement.as_string().replace("%%", "%")  # it is run without parameters
+    return statement_text(statement)
 
 
 def analyze_stage() -> sql.Composed:

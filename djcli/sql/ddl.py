@@ -207,7 +207,7 @@ def script(statements: Sequence[sql.Composable]) -> sql.Composed:
 
 
 def statement_text(composed: sql.Composable) -> str:
-    """Return a statement of this module as text to show or to run elsewhere; it needs no connection."""
+    """Return a statement as text to show or to run without parameters, where a ``%`` is just that."""
     return composed.as_string(None).replace("%%", "%")
 
 

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from djcli.definition.model import TableId, TableModel
 from djcli.sql.compile import comparison_type
-from djcli.sql.ddl import primary_key
+from djcli.sql.ddl import primary_key, statement_text
 from djcli.sql.statement import identifier
 
 _ROW = identifier("~row")  # no attribute can have this name
@@ -49,7 +49,7 @@ def copy_rows(model: TableModel, names: tuple[str, ...], *, binary: bool = False
     """Return the COPY of rows into a table."""
     form = sql.SQL(" (FORMAT BINARY)" if binary else "")
     statement = sql.SQL("COPY {} ({}) FROM STDIN{}").format(identifier(*model.id), _names(names), form)
-    return _without_parameters(statement)
+    return statement_text(statement)
 
 
 def create_stage(model: TableModel, names: Sequence[str]) -> sql.Composed:
@@ -62,7 +62,7 @@ def create_stage(model: TableModel, names: Sequence[str]) -> sql.Composed:
 def copy_to_stage(names: Sequence[str]) -> str:
     """Return the COPY into that temporary table; the number of the row comes last."""
     statement = sql.SQL("COPY {} ({}, {}) FROM STDIN").format(_STAGE, _names(names), _ROW)
-    return _without_parameters(statement)
+    return statement_text(statement)
 
 
 def insert_stage(model: TableModel, names: Sequence[str], on_duplicate: OnDuplicate) -> str:
@@ -73,7 +73,7 @@ def insert_stage(model: TableModel, names: Sequence[str], on_duplicate: OnDuplic
         select = sql.SQL("SELECT DISTINCT ON ({key}) {names} FROM {stage} ORDER BY {key}, {row} DESC").format(
             key=_names(key), names=_names(names), stage=_STAGE, row=_ROW
         )
-    return _without_parameters(_target(model, names) + select + _conflict(model, names, on_duplicate))
+    return statement_text(_target(model, names) + select + _conflict(model, names, on_duplicate))
 
 
 def drop_stage() -> sql.Composed:
@@ -149,11 +149,6 @@ def update_row(model: TableModel, names: Sequence[str], reset: Sequence[str]) ->
         )
         .as_string()
     )
-
-
-def _without_parameters(statement: sql.Composed) -> str:
-    """Return the text of a statement that is run without parameters, where a ``%`` is just that."""
-    return statement.as_string().replace("%%", "%")
 
 
 def _arrays(model: TableModel, names: Sequence[str]) -> sql.Composed:
